@@ -1,0 +1,1 @@
+"""Scores, probabilities, gradients: what every later part stands on."""
