@@ -1,8 +1,9 @@
-"""The two types that every chapter's signatures use."""
+"""The types of every chapter's signatures, and how numbers become arrays."""
 
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
+import numpy as np
 import numpy.typing as npt
 
 #: A NumPy array; its shape stands in the docstring or the comment beside it.
@@ -13,3 +14,31 @@ Array: TypeAlias = npt.NDArray[Any]
 #: out (bare if there is only one). It never changes its argument, and it may
 #: be called any number of times.
 Backward: TypeAlias = Callable[..., Any]
+
+
+def floats(x: npt.ArrayLike, name: str) -> Array:
+    """Return `x` as an array of floats: float types kept, integers to float64.
+
+    Parameters
+    ----------
+    x : array_like
+        Real numbers.
+    name : str
+        What the caller's signature calls them, for the message.
+
+    Raises
+    ------
+    TypeError
+        If they are not real numbers.
+
+    Examples
+    --------
+    >>> floats([1, 2], "x")
+    array([1., 2.])
+    """
+    array = np.asarray(x)
+    if array.dtype.kind in "iub":
+        return array.astype(np.float64)
+    if array.dtype.kind != "f":
+        raise TypeError(f"{name} must hold real numbers, got {array.dtype}")
+    return array

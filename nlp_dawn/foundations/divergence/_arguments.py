@@ -5,16 +5,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from nlp_dawn.typing import Array
-
-
-def floats(x: npt.ArrayLike, name: str) -> Array:
-    array = np.asarray(x)
-    if array.dtype.kind in "iub":
-        return array.astype(np.float64)
-    if array.dtype.kind != "f":
-        raise TypeError(f"{name} must hold real numbers, got {array.dtype}")
-    return array
+from nlp_dawn.typing import Array, floats
 
 
 def positive(x: npt.ArrayLike, name: str) -> Array:

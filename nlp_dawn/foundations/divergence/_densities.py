@@ -8,13 +8,12 @@ import numpy.typing as npt
 
 from nlp_dawn.foundations.divergence._arguments import (
     cholesky,
-    floats,
     grid,
     positive,
     probabilities,
 )
 from nlp_dawn.foundations.divergence._tables import kl_terms
-from nlp_dawn.typing import Array
+from nlp_dawn.typing import Array, floats
 
 
 def gaussian_kl(

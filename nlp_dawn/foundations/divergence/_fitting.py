@@ -9,7 +9,6 @@ import numpy.typing as npt
 
 from nlp_dawn.foundations.divergence._arguments import (
     density_on_grid,
-    floats,
     grid,
     positive,
 )
@@ -18,7 +17,7 @@ from nlp_dawn.foundations.divergence._densities import (
     gaussian_log_density,
     kl_on_grid,
 )
-from nlp_dawn.typing import Array, Backward
+from nlp_dawn.typing import Array, Backward, floats
 
 
 def fit_gaussian(samples: npt.ArrayLike) -> tuple[float, float]:

@@ -4,11 +4,10 @@ import numpy as np
 import numpy.typing as npt
 
 from nlp_dawn.foundations.divergence._arguments import (
-    floats,
     probabilities,
     two_distributions,
 )
-from nlp_dawn.typing import Array
+from nlp_dawn.typing import Array, floats
 
 
 def entropy(p: npt.ArrayLike, axis: int = -1) -> Array:
