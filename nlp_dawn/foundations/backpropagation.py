@@ -50,7 +50,8 @@ def numerical_gradient(
 
     Examples
     --------
-    >>> numerical_gradient(lambda x: (x**2).sum(), np.array([1.0, -3.0])).round(6)
+    >>> x = np.array([1.0, -3.0])
+    >>> numerical_gradient(lambda x: (x**2).sum(), x).round(6)
     array([ 2., -6.])
     """
     x = floats(x, "x")
