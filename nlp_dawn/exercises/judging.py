@@ -1,0 +1,847 @@
+"""The one verdict on an answer, for notebook, page and grader.
+
+However an answer was run, each of its cases ends in one :data:`Outcome`;
+:func:`judge` turns the outcomes into points and into the sentence that helps.
+It trusts nothing that comes from an answer.
+"""
+
+import copy
+import re
+import warnings
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from nlp_dawn.exercises.plain import (
+    NotPlainError,
+    Plain,
+    as_code,
+    describe,
+    plain,
+    size,
+)
+from nlp_dawn.exercises.specification import (
+    Case,
+    Comparison,
+    Exercise,
+    FindNumber,
+    Implement,
+    Law,
+    Mistake,
+    Predict,
+)
+from nlp_dawn.typing import Array
+
+_SHOWN = 24  # numbers that a call or an answer may have to be shown in full
+_MISSING_MODULE = re.compile(r"No module named '([^']+)'")
+
+
+@dataclass(frozen=True)
+class Returned:
+    """The call returned, or the variable was read.
+
+    Attributes
+    ----------
+    value
+        Anything at all; it is made plain before it is looked at.
+    changed : tuple
+        Positions (int) and keywords (str) of the arguments that the call
+        changed in place.
+    """
+
+    value: object
+    changed: tuple[int | str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Raised:
+    """An error ended the call, or the answer cell before it.
+
+    Attributes
+    ----------
+    type, message : str
+        ``"ValueError"`` and what it says.
+    line : int or None
+        Line of the answer cell, counted from 1.
+    text : str
+        That line.
+    defining : bool
+        The cell itself raised, so that there is nothing to call.
+    """
+
+    type: str
+    message: str = ""
+    line: int | None = None
+    text: str = ""
+    defining: bool = False
+
+
+@dataclass(frozen=True)
+class TimedOut:
+    """The call did not end within its time."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Died:
+    """The process that ran the answer ended; `reason` is a plain phrase."""
+
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Missing:
+    """The cell ran, but did not define what it should."""
+
+
+Outcome: TypeAlias = Returned | Raised | TimedOut | Died | Missing
+
+Status: TypeAlias = Literal["passed", "failed", "not done", "unknown"]
+
+
+@dataclass(frozen=True)
+class GroupResult:
+    """Points of one group of cases."""
+
+    name: str
+    about: str
+    points: int
+    max_points: int
+    right: int
+    cases: int
+
+    @property
+    def passed(self) -> bool:
+        """Whether all of its cases are right."""
+        return self.right == self.cases
+
+
+@dataclass(frozen=True)
+class Result:
+    """The verdict on one answer.
+
+    Attributes
+    ----------
+    exercise : str
+        The exercise's name.
+    status : str
+        ``"passed"``, ``"failed"``, ``"not done"`` or, for a name that no
+        exercise has, ``"unknown"``.
+    points, max_points : int
+        Earned, and to be earned.
+    message : str
+        What helps, in one to three sentences.
+    mistake : str or None
+        Name of the known mistake; for a question, the letter chosen.
+    groups : tuple of GroupResult
+        Points by group of cases.
+    call, got, expected : str
+        The failing call with the smallest input, what came back, and, only
+        where the example is public, what should have; otherwise empty.
+    label : str
+        What is special about that call.
+    explanations : tuple of (str, str)
+        For a question answered rightly: every choice and why.
+    seed : int or None
+        Repeats the same random inputs.
+    """
+
+    exercise: str
+    status: Status
+    points: int
+    max_points: int
+    message: str
+    mistake: str | None = None
+    groups: tuple[GroupResult, ...] = ()
+    call: str = ""
+    got: str = ""
+    expected: str = ""
+    label: str = ""
+    explanations: tuple[tuple[str, str], ...] = ()
+    seed: int | None = field(default=None, compare=False)
+
+    @property
+    def passed(self) -> bool:
+        """Whether everything is right."""
+        return self.status == "passed"
+
+    def __str__(self) -> str:
+        from nlp_dawn.exercises.showing import as_text
+
+        return as_text(self)
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        from nlp_dawn.exercises.showing import as_html
+
+        return as_html(self)
+
+
+@dataclass(frozen=True)
+class _Fault:
+    """Why one case is wrong."""
+
+    kind: str
+    sentence: str
+    got: str = ""
+
+
+def judge(
+    exercise: Exercise,
+    cases: Sequence[Case],
+    outcomes: Sequence[Outcome],
+    *,
+    seed: int | None = None,
+) -> Result:
+    """Return the verdict on the outcomes of an answer.
+
+    Parameters
+    ----------
+    exercise : Exercise
+        The specification.
+    cases : sequence of Case
+        What ``exercise.cases(rng)`` returned.
+    outcomes : sequence of Outcome
+        How each of them ended, in the same order.
+    seed : int, optional
+        The seed of `rng`, kept in the result.
+
+    Returns
+    -------
+    Result
+        Points per group, and the sentence of the known mistake if the answers
+        equal that mistake's on all failing cases.
+
+    Raises
+    ------
+    ValueError
+        If there is not one outcome per case.
+    """
+    if len(cases) != len(outcomes):
+        raise ValueError(f"{len(cases)} cases, but {len(outcomes)} outcomes")
+    blank = _blank(exercise, outcomes)
+    if blank:
+        return Result(
+            exercise.name,
+            "not done",
+            0,
+            exercise.points,
+            blank,
+            groups=_points(exercise, cases, range(len(cases))),
+            seed=seed,
+        )
+    if isinstance(exercise, Predict):
+        return _judge_choice(exercise, cases, outcomes[0], seed)
+    faults: dict[int, _Fault] = {}
+    with np.errstate(all="ignore"):
+        for number, (case, outcome) in enumerate(
+            zip(cases, outcomes, strict=True)
+        ):
+            fault = _fault(exercise, case, outcome)
+            if fault:
+                faults[number] = fault
+        groups = _points(exercise, cases, faults)
+        if not faults:
+            return Result(
+                exercise.name,
+                "passed",
+                exercise.points,
+                exercise.points,
+                "",
+                groups=groups,
+                seed=seed,
+            )
+        return _failed(exercise, cases, outcomes, faults, groups, seed)
+
+
+def _failed(
+    exercise: Exercise,
+    cases: Sequence[Case],
+    outcomes: Sequence[Outcome],
+    faults: dict[int, _Fault],
+    groups: tuple[GroupResult, ...],
+    seed: int | None,
+) -> Result:
+    # The first group that fails is the one to repair first; in it, the
+    # smallest input is the one to think about.
+    order = [group.name for group in groups]
+    worst = min(
+        faults,
+        key=lambda i: (
+            order.index(cases[i].group),
+            not cases[i].public,
+            size((cases[i].args, dict(cases[i].kwargs))),
+            i,
+        ),
+    )
+    case, fault = cases[worst], faults[worst]
+    mistake = _known_mistake(exercise, cases, outcomes, faults)
+    message = (
+        exercise.sentences()[mistake]
+        if mistake
+        else fault.sentence + _pattern(exercise, cases, outcomes, faults)
+    )
+    if not mistake and isinstance(exercise, FindNumber):
+        message += f" {exercise.verify}"
+    shown = exercise.is_function and fault.kind != "cell"
+    expected = ""
+    if case.public and fault.got and not _any_lawful(exercise):
+        expected = as_code(_expected(exercise, case))
+    return Result(
+        exercise.name,
+        "failed",
+        sum(group.points for group in groups),
+        exercise.points,
+        message,
+        mistake=mistake,
+        groups=groups,
+        call=_call(exercise, case) if shown else "",
+        got=fault.got,
+        expected=expected,
+        label=case.label if shown else "",
+        seed=seed,
+    )
+
+
+def _points(
+    exercise: Exercise, cases: Sequence[Case], wrong: Collection[int]
+) -> tuple[GroupResult, ...]:
+    results = []
+    for group in exercise.groups:
+        members = [i for i, c in enumerate(cases) if c.group == group.name]
+        right = sum(i not in wrong for i in members)
+        results.append(
+            GroupResult(
+                group.name,
+                group.about,
+                group.points if right == len(members) else 0,
+                group.points,
+                right,
+                len(members),
+            )
+        )
+    return tuple(results)
+
+
+def _blank(exercise: Exercise, outcomes: Sequence[Outcome]) -> str:
+    """Say that nothing has been written yet, or return an empty text."""
+    name = exercise.answer_name
+    if all(isinstance(outcome, Missing) for outcome in outcomes):
+        start = f"def {name}(…):" if exercise.is_function else f"{name} = …"
+        return (
+            f"Not done yet: there is no `{name}`. Keep the line `{start}` of "
+            "the answer cell, and run the cell."
+        )
+    if all(
+        (isinstance(outcome, Raised) and outcome.type == "NotImplementedError")
+        or (
+            isinstance(outcome, Returned)
+            and (outcome.value is None or outcome.value is ...)
+        )
+        for outcome in outcomes
+    ):
+        if not exercise.is_function:
+            return f"Not done yet: put your answer after `{name} =`."
+        return (
+            f"Not done yet: `{name}` returns nothing. If you have written "
+            "something, is the `return` missing?"
+        )
+    return ""
+
+
+def _judge_choice(
+    exercise: Predict,
+    cases: Sequence[Case],
+    outcome: Outcome,
+    seed: int | None,
+) -> Result:
+    name = exercise.answer_name
+    choice = message = ""
+    if isinstance(outcome, Returned):
+        try:
+            value = plain(outcome.value)
+        except NotPlainError:
+            value = None
+        if isinstance(value, str):
+            choice = value.strip().lower()
+        if choice not in exercise.lettered:
+            choice = ""
+            letters = ", ".join(f'"{c}"' for c in exercise.lettered)
+            message = (
+                "Answer with one of the letters "
+                f'{letters}, in quotes: `{name} = "a"`.'
+            )
+    else:
+        message = _ended_badly(exercise, outcome).sentence
+    right = choice == exercise.correct
+    if choice:
+        message = exercise.lettered[choice].explanation
+    explained = tuple(
+        (f"{letter}. {c.text}", c.explanation)
+        for letter, c in exercise.lettered.items()
+        if letter != choice
+    )
+    return Result(
+        exercise.name,
+        "passed" if right else "failed",
+        exercise.points if right else 0,
+        exercise.points,
+        message,
+        mistake=None if right else choice or None,
+        groups=_points(exercise, cases, () if right else range(len(cases))),
+        got=choice and f'"{choice}"',
+        explanations=explained if right else (),
+        seed=seed,
+    )
+
+
+def _fault(exercise: Exercise, case: Case, outcome: Outcome) -> _Fault | None:
+    """Return why an outcome is wrong, or None if it is right."""
+    if not isinstance(outcome, Returned):
+        return _ended_badly(exercise, outcome)
+    name = f"`{exercise.answer_name}`"
+    verb = "returns" if exercise.is_function else "is"
+    try:
+        got = plain(outcome.value)
+    except NotPlainError as error:
+        return _Fault(
+            "type",
+            f"{name} {verb} {error}; only plain numbers, NumPy arrays, text, "
+            "lists, tuples and dictionaries can be checked.",
+        )
+    want = _expected(exercise, case)
+    comparison = _comparison(exercise)
+    fault = _difference(got, want, comparison, case, f"{name} {verb}")
+    if fault:
+        shown = as_code(got) if size(got) <= _SHOWN else describe(got)
+        return _Fault(fault[0], fault[1], shown)
+    if outcome.changed and isinstance(exercise, Implement):
+        names = [
+            argument
+            if isinstance(argument, str)
+            else exercise.parameters[argument]
+            for argument in outcome.changed
+            if isinstance(argument, str)
+            or 0 <= argument < len(exercise.parameters)
+        ]
+        return _Fault(
+            "changed",
+            f"The value is right, but {name} changes its argument "
+            f"{' and '.join(f'`{n}`' for n in names)}: whoever called it finds "
+            "other numbers there. Work on a copy, or avoid `+=`, `out=` and "
+            "assignments into the argument.",
+        )
+    return None
+
+
+def _ended_badly(
+    exercise: Exercise, outcome: Raised | TimedOut | Died | Missing
+) -> _Fault:
+    name = f"`{exercise.answer_name}`"
+    if isinstance(outcome, TimedOut):
+        return _Fault(
+            "time",
+            f"{name} did not finish within {outcome.seconds:g} s. Is there a "
+            "loop that never ends?",
+        )
+    if isinstance(outcome, Died):
+        reason = f" ({outcome.reason})" if outcome.reason else ""
+        return _Fault(
+            "died",
+            f"The answer ended the process that ran it{reason}. Leave out "
+            "`exit()`, and keep arrays to the size of the input.",
+        )
+    if isinstance(outcome, Missing):
+        return _Fault("cell", f"The answer cell does not define {name}.")
+    kind = "cell" if outcome.defining else "raised"
+    where = f" in line {outcome.line}" if outcome.line else ""
+    if outcome.text:
+        where += f", `{outcome.text.strip()[:80].replace('`', '')}`"
+    what = outcome.type + (f": {outcome.message}" if outcome.message else "")
+    what = what[:300].rstrip(".")
+    missing = _MISSING_MODULE.match(outcome.message)
+    if missing and outcome.type == "ModuleNotFoundError":
+        module = missing[1].split(".")[0]
+        return _Fault(
+            kind,
+            f"Write this yourself: `{module}` is not there when graded, only "
+            "NumPy, the standard library and the given cell are. It is asked "
+            f"for{where}.",
+        )
+    if outcome.type in ("SyntaxError", "IndentationError", "TabError"):
+        return _Fault(kind, f"Python cannot read the cell{where}: {what}.")
+    sentence = (
+        f"The answer cell raises an error{where}: {what}."
+        if outcome.defining
+        else f"{name} raises an error{where}: {what}."
+    )
+    if outcome.type == "NameError":
+        sentence += (
+            " Only NumPy, the standard library and the given cell exist when "
+            "an answer is checked: define everything else in the answer cell."
+        )
+    return _Fault(kind, sentence)
+
+
+def _difference(
+    got: Plain, want: Plain, comparison: Comparison, case: Case, subject: str
+) -> tuple[str, str] | None:
+    """Return the kind of difference and a sentence, or None if right."""
+    structural = _structure(got, want, subject, comparison.parts)
+    if structural:
+        return structural
+    for law in comparison.laws:
+        if not _holds(law, got, case):
+            return "law", law.sentence
+    if comparison.any_lawful or _close(got, want, comparison):
+        return None
+    return "values", _wrong_values(got, want, subject)
+
+
+def _structure(
+    got: Plain, want: Plain, subject: str, parts: tuple[str, ...] = ()
+) -> tuple[str, str] | None:
+    """Compare types, shapes and kinds of numbers, but no values."""
+    if isinstance(want, list | tuple):
+        if not isinstance(got, list | tuple):
+            return (
+                "type",
+                f"{subject} {describe(got)}; {describe(want)} should come "
+                f"back{': ' + ', '.join(parts) if parts else ''}.",
+            )
+        if len(got) != len(want):
+            return "shape", f"{subject} {len(got)} values, not {len(want)}."
+        for i, (g, w) in enumerate(zip(got, want, strict=True)):
+            part = f" (`{parts[i]}`)" if i < len(parts) else ""
+            fault = _structure(g, w, f"Value {i + 1}{part} is")
+            if fault:
+                return fault
+        return None
+    if isinstance(want, dict):
+        if not isinstance(got, dict) or set(got) != set(want):
+            return (
+                "type",
+                f"{subject} {describe(got)}; a dictionary with the keys "
+                f"{as_code(list(want))} should come back.",
+            )
+        for key, w in want.items():
+            fault = _structure(got[key], w, f"The entry {key!r} is")
+            if fault:
+                return fault
+        return None
+    if got is None:
+        return (
+            "type",
+            f"{subject} None (nothing) for this input. Is a `return` missing "
+            "on one of the ways through the function?",
+        )
+    if want is None or isinstance(want, str):
+        if type(got) is not type(want):
+            return "type", f"{subject} {describe(got)}, not {describe(want)}."
+        return None
+    wanted = np.asarray(want)
+    if isinstance(got, list | tuple | dict | str):
+        advice = (
+            " Wrap it in `np.array(…)`."
+            if isinstance(got, list | tuple) and wanted.ndim
+            else ""
+        )
+        return (
+            "type",
+            f"{subject} {describe(got)}, not {describe(want)}.{advice}",
+        )
+    given = np.asarray(got)
+    if given.shape != wanted.shape:
+        return (
+            "shape",
+            f"{subject} {describe(got)}, not {describe(want)}."
+            + _advise_on_shape(given.shape, wanted.shape),
+        )
+    kinds = given.dtype.kind, wanted.dtype.kind
+    if ("b" in kinds or "U" in kinds) and kinds[0] != kinds[1]:
+        return (
+            "type",
+            f"{subject} of the kind {given.dtype.name}, not "
+            f"{wanted.dtype.name}.",
+        )
+    if kinds[1] == "f" and kinds[0] in "iu" and given.ndim:
+        return (
+            "dtype",
+            f"{subject} an array of integers ({given.dtype}), so fractions "
+            "are lost. Let the array be created as `float`.",
+        )
+    if kinds[1] in "iu" and kinds[0] == "f":
+        return (
+            "dtype",
+            f"{subject} {describe(got)} with a decimal point; whole numbers "
+            "(integers) should come back.",
+        )
+    return None
+
+
+def _advise_on_shape(got: tuple[int, ...], want: tuple[int, ...]) -> str:
+    if [n for n in got if n != 1] == [n for n in want if n != 1]:
+        return " An axis of length 1 is too many or missing: see `keepdims`."
+    if got == want[::-1]:
+        return " It is transposed."
+    if len(got) < len(want):
+        return " Was a sum or mean taken over one axis too many?"
+    if len(got) > len(want):
+        return " Is a sum or mean over an axis missing?"
+    return ""
+
+
+def _close(got: Plain, want: Plain, comparison: Comparison) -> bool:
+    """Compare the values of what has the same structure."""
+    if isinstance(want, list | tuple) and isinstance(got, list | tuple):
+        return all(
+            _close(g, w, comparison) for g, w in zip(got, want, strict=True)
+        )
+    if isinstance(want, dict) and isinstance(got, dict):
+        return all(_close(got[k], want[k], comparison) for k in want)
+    if want is None or isinstance(want, str):
+        return got == want
+    given, wanted = np.asarray(got), np.asarray(want)
+    if wanted.dtype.kind != "f":
+        return bool(np.array_equal(given, wanted))
+    rtol = comparison.rtol
+    if wanted.dtype.itemsize < 8:
+        rtol = max(rtol, 1e-5)
+    return bool(
+        np.isclose(
+            given.astype(np.float64),
+            wanted.astype(np.float64),
+            rtol=rtol,
+            atol=comparison.atol,
+            equal_nan=True,
+        ).all()
+    )
+
+
+def _wrong_values(got: Plain, want: Plain, subject: str) -> str:
+    given, wanted = _numbers(got), _numbers(want)
+    if given is None or wanted is None:
+        return f"{subject} something else than it should."
+    lost = np.isnan(given) & ~np.isnan(wanted)
+    if lost.any():
+        return (
+            f"{subject} nan (not a number){_share(lost)}. It comes from "
+            "`0 * inf`, `0 / 0` or `inf - inf`, and spreads."
+        )
+    burst = np.isinf(given) & np.isfinite(wanted)
+    if burst.any():
+        return (
+            f"{subject} infinity{_share(burst)} where the right answer is "
+            "finite: a division by zero, the logarithm of zero, or an "
+            "exponential too large for a float."
+        )
+    wrong = ~np.isclose(given, wanted, rtol=1e-3, atol=1e-12, equal_nan=True)
+    return f"{subject} a wrong value{_share(wrong)}."
+
+
+def _share(marked: Array) -> str:
+    if marked.size < 2:
+        return ""
+    return f" in {max(int(marked.sum()), 1)} of {marked.size} places"
+
+
+def _numbers(value: Plain) -> Array | None:
+    """Return all floats of `value` in one row, or None if there is a text."""
+    if isinstance(value, list | tuple | dict):
+        items = value.values() if isinstance(value, dict) else value
+        rows = [_numbers(item) for item in items]
+        if not rows or any(row is None for row in rows):
+            return None
+        return np.concatenate([row for row in rows if row is not None])
+    if value is None or isinstance(value, str):
+        return None
+    numbers = np.asarray(value)
+    if numbers.dtype.kind not in "biuf":
+        return None
+    return numbers.astype(np.float64).ravel()
+
+
+def _pattern(
+    exercise: Exercise,
+    cases: Sequence[Case],
+    outcomes: Sequence[Outcome],
+    faults: Mapping[int, _Fault],
+) -> str:
+    """Say what all wrong values have in common, if anything."""
+    if _any_lawful(exercise) or any(
+        fault.kind != "values" for fault in faults.values()
+    ):
+        return ""
+    given, wanted = [], []
+    for i in faults:
+        outcome = outcomes[i]
+        if not isinstance(outcome, Returned):
+            return ""
+        g = _numbers(plain(outcome.value))
+        w = _numbers(_expected(exercise, cases[i]))
+        if g is None or w is None:
+            return ""
+        given.append(g)
+        wanted.append(w)
+    got, want = np.concatenate(given), np.concatenate(wanted)
+    if not (np.isfinite(got).all() and np.isfinite(want).all()):
+        return ""
+    if np.allclose(got, want, rtol=0.01, atol=1e-6):
+        return (
+            " It is close, but not equal: was something rounded, or a small "
+            "constant added?"
+        )
+    # One number times a factor says nothing, and would give it away.
+    if not exercise.is_function or np.count_nonzero(want) < 3:
+        return ""
+    if np.allclose(got, -want, rtol=1e-6, atol=1e-9):
+        return " The size is right; the sign is not."
+    factor = float(got @ want / (want @ want))
+    if factor and np.allclose(got, factor * want, rtol=1e-6, atol=1e-9):
+        return f" Every wrong value is {factor:.4g} times the right one."
+    return ""
+
+
+def _known_mistake(
+    exercise: Exercise,
+    cases: Sequence[Case],
+    outcomes: Sequence[Outcome],
+    faults: Mapping[int, _Fault],
+) -> str | None:
+    """Return the name of the mistake whose answers these are.
+
+    It has to agree on every failing case. Where several do (one mistake may
+    show only on some of another's cases), the one that also agrees on most of
+    the other cases is meant.
+    """
+    best, most = None, -1
+    for mistake in _mistakes(exercise):
+        if not all(
+            _agrees(exercise, mistake, cases[i], outcomes[i]) for i in faults
+        ):
+            continue
+        agreed = sum(
+            _agrees(exercise, mistake, case, outcome)
+            for case, outcome in zip(cases, outcomes, strict=True)
+        )
+        if agreed > most:
+            best, most = mistake.name, agreed
+    return best
+
+
+def _agrees(
+    exercise: Exercise, mistake: Mistake, case: Case, outcome: Outcome
+) -> bool:
+    args, kwargs = copy.deepcopy((case.args, dict(case.kwargs)))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            returned = mistake.function(*args, **kwargs)
+    except Exception as error:
+        return isinstance(outcome, Raised) and (
+            outcome.type == type(error).__name__
+        )
+    if not isinstance(outcome, Returned):
+        return False
+    if not set(changed_arguments(case, args, kwargs)) <= set(outcome.changed):
+        return False
+    try:
+        got, wrong = plain(outcome.value), plain(returned)
+    except NotPlainError:
+        return type(outcome.value) is type(returned)
+    return not _structure(got, wrong, "") and _close(
+        got, wrong, _comparison(exercise)
+    )
+
+
+def changed_arguments(
+    case: Case, args: Sequence[object], kwargs: Mapping[str, object]
+) -> tuple[int | str, ...]:
+    """Return which arguments differ from those of the case, after a call.
+
+    Parameters
+    ----------
+    case : Case
+        What the arguments were.
+    args, kwargs
+        The copies that were passed, after the call.
+
+    Returns
+    -------
+    tuple of int and str
+        Positions and keywords.
+    """
+    changed: list[int | str] = [
+        i for i, arg in enumerate(args) if not _identical(arg, case.args[i])
+    ]
+    changed += [
+        k for k, v in kwargs.items() if not _identical(v, case.kwargs[k])
+    ]
+    return tuple(changed)
+
+
+def _identical(a: object, b: object) -> bool:
+    if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
+        return (
+            a.shape == b.shape
+            and a.dtype == b.dtype
+            and a.tobytes() == b.tobytes()
+        )
+    if isinstance(a, list | tuple) and isinstance(b, list | tuple):
+        return (
+            type(a) is type(b)
+            and len(a) == len(b)
+            and all(_identical(x, y) for x, y in zip(a, b, strict=True))
+        )
+    if isinstance(a, dict) and isinstance(b, dict):
+        return list(a) == list(b) and all(_identical(a[k], b[k]) for k in a)
+    return type(a) is type(b) and (a is b or bool(a == b) or a != a)
+
+
+def _expected(exercise: Exercise, case: Case) -> Plain:
+    """Return the reference's value, plain."""
+    if isinstance(exercise, FindNumber):
+        return plain(exercise.reference())
+    assert isinstance(exercise, Implement)
+    args, kwargs = copy.deepcopy((case.args, dict(case.kwargs)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return plain(exercise.reference(*args, **kwargs))
+
+
+def _comparison(exercise: Exercise) -> Comparison:
+    assert isinstance(exercise, Implement | FindNumber)
+    return exercise.comparison
+
+
+def _any_lawful(exercise: Exercise) -> bool:
+    return isinstance(exercise, Implement) and exercise.comparison.any_lawful
+
+
+def _mistakes(exercise: Exercise) -> tuple[Mistake, ...]:
+    assert isinstance(exercise, Implement | FindNumber)
+    return exercise.mistakes
+
+
+def _holds(law: Law, got: Plain, case: Case) -> bool:
+    args, kwargs = copy.deepcopy((case.args, dict(case.kwargs)))
+    return bool(law.holds(got, *args, **kwargs))
+
+
+def _call(exercise: Exercise, case: Case) -> str:
+    """Return the call as code; a large argument is only described."""
+    small = size((case.args, dict(case.kwargs))) <= _SHOWN
+    parts = [
+        as_code(arg) if small or size(arg) == 1 else f"<{describe(plain(arg))}>"
+        for arg in case.args
+    ]
+    parts += [
+        f"{key}={as_code(arg) if small or size(arg) == 1 else '…'}"
+        for key, arg in case.kwargs.items()
+    ]
+    return f"{exercise.answer_name}({', '.join(parts)})"
