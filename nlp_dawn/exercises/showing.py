@@ -21,13 +21,12 @@ _COLORS = {
 
 def headline(result: Result) -> str:
     """Return the first line: the exercise, how it went, its points."""
-    points = _points(result.max_points)
+    noun = "point" if result.max_points == 1 else "points"
+    points = f"{result.points} of {result.max_points} {noun}"
     if result.status == "passed":
-        return f"✓ {result.exercise}: right, {points} of {points}."
+        return f"✓ {result.exercise}: right, {points}."
     if result.status == "failed":
-        return (
-            f"✗ {result.exercise}: not yet right, {result.points} of {points}."
-        )
+        return f"✗ {result.exercise}: not yet right, {points}."
     mark = "…" if result.status == "not done" else "?"
     return f"{mark} {result.exercise}: {result.status}."
 
