@@ -33,15 +33,15 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "show or export the results of a grading",
     ),
     "bench": (
-        "nlp_dawn.site.commands:add_bench",
+        "nlp_dawn.site.developer_commands:add_bench",
         "run a part's benchmarks against its peers",
     ),
     "test": (
-        "nlp_dawn.site.commands:add_test",
+        "nlp_dawn.site.developer_commands:add_test",
         "run the tests",
     ),
     "doctor": (
-        "nlp_dawn.site.commands:add_doctor",
+        "nlp_dawn.site.developer_commands:add_doctor",
         "check what works on this machine, and what to install",
     ),
 }
@@ -76,7 +76,10 @@ def main(argv: Sequence[str] | None = None) -> int:
                     f"'nlp-dawn {name}' needs the package {error.name!r}; "
                     "run: pip install 'nlp-dawn[dev]'"
                 )
-    arguments = parser.parse_args(argv)
+    arguments, rest = parser.parse_known_args(argv)
+    if rest and not hasattr(arguments, "rest"):  # only `test` passes them on
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    arguments.rest = rest
     try:
         return int(arguments.run(arguments) or 0)
     except CommandError as error:
