@@ -226,6 +226,8 @@ def test_masked_softmax_is_softmax_of_what_is_left(rng):
             assert_allclose(row[keep], softmax(scores[keep]), **EXACT)
         assert np.all(row[~keep] == 0)
     assert_allclose(masked_softmax(z, mask[:1]), 0)  # the mask broadcasts
+    closed = np.array([True, False])
+    assert masked_softmax([-1e6, 0.0], closed).tolist() == [1, 0]
     spoiled = np.where(mask, z, np.nan)
     assert_allclose(masked_softmax(spoiled, mask), p)
     assert masked_softmax(z.astype(np.float32), mask).dtype == np.float32

@@ -548,6 +548,17 @@ def test_both_directions_agree_when_the_target_is_a_gaussian():
 
 
 @pytest.mark.concept("kl-forward")
+def test_a_narrow_start_far_from_the_target_does_not_overshoot():
+    log_p = gaussian_log_density(X, 3.0, 1.0)
+    found = descend(
+        lambda m, s: forward_kl(m, s, log_p, X), -1.0, 0.1, n_steps=600
+    )
+    assert found.mean == pytest.approx(3.0, abs=1e-3)
+    assert found.std == pytest.approx(1.0, abs=1e-3)
+    assert np.all(np.abs(found.means) <= 3.0 + 1e-9)
+
+
+@pytest.mark.concept("kl-forward")
 def test_a_descent_of_no_steps_is_its_start():
     log_p = gaussian_log_density(X, 0, 1)
     path = descend(lambda m, s: forward_kl(m, s, log_p, X), 2.0, 1.0, n_steps=0)
