@@ -46,11 +46,6 @@ def main(argv: "list[str] | None" = None) -> int:
         "--root", type=Path, default=ROOT, help=argparse.SUPPRESS
     )
     options = parser.parse_args(argv)
-    # A closed terminal or a stopped job cleans up as Ctrl-C does.
-    for name in ("SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)
-        if number and signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, _interrupt)
     try:
         if options.port is not None:
             check_port(options.port)
@@ -268,18 +263,9 @@ def install_torch(venv: Path, pin: str) -> None:
     build. A build for the CPU that pip itself is set up to find is taken by
     the ordinary installation. Otherwise PyTorch's public index is tried.
     """
-    installed = subprocess.run(
-        [str(python_of(venv)), "-m", "pip", "list", "--format", "json"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env=pip_environment(),
-    ).stdout
     version = pin.split("==")[1]
-    for package in json.loads(installed or "[]"):
-        if package["name"] == "torch":
-            if package["version"].split("+")[0] == version:
-                return
-            break
+    if installed_version(venv, "torch").split("+")[0] == version:
+        return
     if f"{version}+cpu" in torch_versions(venv):
         return
     say("Looking for PyTorch's build for the CPU ...")
@@ -292,6 +278,18 @@ def install_torch(venv: Path, pin: str) -> None:
             "book needs no graphics card: to avoid the download, stop here "
             "(Ctrl-C) and try again when that address can be reached."
         )
+
+
+def installed_version(venv: Path, name: str) -> str:
+    """Return the version of a package in an environment; '' without it."""
+    answer = subprocess.run(
+        [str(python_of(venv)), "-m", "pip", "list", "--format", "json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=pip_environment(),
+    ).stdout
+    packages = json.loads(answer or "[]")
+    return "".join(one["version"] for one in packages if one["name"] == name)
 
 
 def torch_versions(venv: Path, *index: str) -> "list[str]":
@@ -378,9 +376,18 @@ def say(line: str) -> None:
     print(line, flush=True)
 
 
+def clean_up_when_stopped() -> None:
+    """Let a closed terminal or a stopped job clean up as Ctrl-C does."""
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number and signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _interrupt)
+
+
 def _interrupt(number: int, frame: object) -> None:
     raise KeyboardInterrupt
 
 
 if __name__ == "__main__":
+    clean_up_when_stopped()
     sys.exit(main())
