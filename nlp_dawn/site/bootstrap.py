@@ -223,7 +223,7 @@ def check_foreign(venv: Path) -> None:
             f".venv has {have}, and nlp_dawn needs {SUPPORTED_NAMES}; remove "
             ".venv and run the same command again."
         )
-    if run([str(python_of(venv)), "-m", "pip", "--version"], quiet=True):
+    if not installed_version(venv, "pip"):
         raise SetupError(
             ".venv has no pip; remove .venv and run the same command again."
         )
@@ -235,15 +235,14 @@ def create(venv: Path, python: str) -> None:
     say(f"Creating .venv with Python {dotted(version)} ({python}) ...")
     venv.mkdir()
     write_stamp(venv, state="creating")
-    if run([python, "-m", "venv", str(venv)]):
+    if run([python, "-m", "venv", str(venv)], venv.parent):
         raise SetupError(f"{python} could not create .venv (its reason above).")
 
 
 def install(venv: Path, root: Path) -> None:
     """Install the pinned packages, then the project itself."""
-    requirements = root / "requirements.txt"
-    lines = requirements.read_text(encoding="utf-8").splitlines()
-    pins = [line.split()[0] for line in lines if line[:1].isalnum()]
+    text = (root / "requirements.txt").read_text(encoding="utf-8")
+    pins = [line.split()[0] for line in text.splitlines() if line[:1].isalnum()]
     torch = [pin for pin in pins if pin.startswith("torch==")]
     if torch and sys.platform == "linux":
         install_torch(venv, torch[0])
@@ -251,9 +250,9 @@ def install(venv: Path, root: Path) -> None:
         f"Installing {len(pins)} pinned packages; the first time this takes "
         "some minutes ..."
     )
-    pip(venv, "install", "--requirement", str(requirements))
+    pip(venv, "install", "--requirement", "requirements.txt")
     say("Installing nlp_dawn itself ...")
-    pip(venv, "install", "--no-deps", "--editable", str(root))
+    pip(venv, "install", "--no-deps", "--editable", ".")
 
 
 def install_torch(venv: Path, pin: str) -> None:
@@ -309,20 +308,19 @@ def torch_versions(venv: Path, *index: str) -> "list[str]":
 
 def pip(venv: Path, *arguments: str) -> None:
     """Run the environment's pip and say plainly that it failed."""
-    if run([str(python_of(venv)), "-m", "pip", *arguments]):
+    if run([str(python_of(venv)), "-m", "pip", *arguments], venv.parent):
         raise SetupError(
             "pip could not install everything (its reason is above); nothing "
-            "half-made is used: when the network answers, run the same "
-            "command again, and what was downloaded is not downloaded twice."
+            "half-made is used, and if it was the network, run the same "
+            "command again: what was downloaded is kept."
         )
 
 
-def run(command: "list[str]", quiet: bool = False) -> int:
+def run(command: "list[str]", folder: Path) -> int:
     """Run a command whose output the user sees; return its exit status."""
     sys.stdout.flush()
-    output = subprocess.DEVNULL if quiet else None
     return subprocess.run(
-        command, stdout=output, stderr=output, env=pip_environment()
+        command, cwd=str(folder), env=pip_environment()
     ).returncode
 
 
