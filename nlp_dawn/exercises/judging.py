@@ -693,8 +693,8 @@ def _pattern(
         return ""
     if np.allclose(got, want, rtol=0.01, atol=1e-6):
         return (
-            " It is close, but not equal: was something rounded, or a small "
-            "constant added?"
+            " It is close, but not equal: was something rounded, a small "
+            "constant added, or one large number subtracted from another?"
         )
     # One number times a factor says nothing, and would give it away.
     if not exercise.is_function or np.count_nonzero(want) < 3:

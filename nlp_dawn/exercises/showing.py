@@ -67,7 +67,7 @@ def as_html(result: Result) -> str:
     """Return the result as one HTML element that inherits the theme."""
     parts = [f"<p><strong>{html.escape(headline(result))}</strong></p>"]
     if result.message:
-        parts.append(f"<p>{_marked_up(result.message)}</p>")
+        parts.append(f"<p>{marked_up(result.message)}</p>")
     call = "\n".join(_call(result))
     if call:
         parts.append(
@@ -76,7 +76,7 @@ def as_html(result: Result) -> str:
         )
     if result.explanations:
         items = "".join(
-            f"<li>{_marked_up(choice)}<br>{_marked_up(why)}</li>"
+            f"<li>{marked_up(choice)}<br>{marked_up(why)}</li>"
             for choice, why in result.explanations
         )
         parts.append(
@@ -90,7 +90,7 @@ def as_html(result: Result) -> str:
         )
     footer = _footer(result, "notebook")
     if footer:
-        parts.append(f"<p>{_marked_up(footer)}</p>")
+        parts.append(f"<p>{marked_up(footer)}</p>")
     color = _COLORS[result.status]
     return (
         '<div role="group" aria-label="Result of the check" style="'
@@ -149,5 +149,6 @@ def _wrapped(text: str, indent: str) -> str:
     return "\n".join(lines).replace("\0", " ")
 
 
-def _marked_up(text: str) -> str:
+def marked_up(text: str) -> str:
+    """Return `text` as HTML, what stands in backticks as code."""
     return _CODE.sub(r"<code>\1</code>", html.escape(text))

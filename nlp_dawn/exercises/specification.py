@@ -147,6 +147,8 @@ class Exercise:
     name : str
         Its id within the notebook, unique in the whole book; for a function,
         the function's name. Only letters, digits, ``_`` and ``-``.
+    title : str
+        A few words, the heading of its statement.
     concepts : tuple of str
         Slugs of ``book/concepts.toml``.
     points : int
@@ -164,6 +166,7 @@ class Exercise:
     kind: ClassVar[str]
 
     name: str
+    title: str
     concepts: tuple[str, ...]
     points: int
     difficulty: int
