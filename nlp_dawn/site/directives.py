@@ -1,0 +1,184 @@
+"""The book's own directives, roles and nodes."""
+
+import re
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from docutils import nodes
+from docutils.statemachine import StringList
+from sphinx import addnodes
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective, SphinxRole
+from sphinx.writers.html5 import HTML5Translator
+
+from nlp_dawn.site import book_map
+from nlp_dawn.site.exercises import ShownExercise, shown_exercise
+from nlp_dawn.site.pages import exercise_label
+from nlp_dawn.site.project import Project, ProjectError
+
+
+class fold(nodes.General, nodes.Element):  # type: ignore[misc] # noqa: N801
+    """Something that is closed until the reader opens it."""
+
+
+class book_map_node(nodes.General, nodes.Element):  # type: ignore[misc] # noqa: N801
+    """The map of the book."""
+
+
+def _project(app: Sphinx) -> Project:
+    project: Project = app.config.nlp_dawn_project
+    return project
+
+
+class ConceptRole(SphinxRole):
+    """``{concept}`slug```: the term, linked to its entry in the glossary."""
+
+    def run(
+        self,
+    ) -> tuple[list[nodes.Node], list[nodes.system_message]]:
+        """Return the link."""
+        explicit = re.fullmatch(r"(?s)(.*\S)\s*<(.+)>", self.text)
+        slug = explicit[2] if explicit else self.text.strip()
+        known = {c.slug: c for c in _project(self.env.app).concepts}
+        if slug not in known:
+            message = self.inliner.reporter.warning(
+                f"book/concepts.toml has no concept {slug!r}", line=self.lineno
+            )
+            return [nodes.literal(text=slug)], [message]
+        shown = explicit[1] if explicit else known[slug].english
+        link = addnodes.pending_xref(
+            "",
+            nodes.inline(text=shown, classes=["concept"]),
+            refdomain="std",
+            reftype="ref",
+            reftarget=f"concept-{slug}",
+            refexplicit=True,
+            refwarn=True,
+            refdoc=self.env.docname,
+        )
+        return [link], []
+
+
+class ExerciseDirective(SphinxDirective):
+    """``{exercise} part/chapter:name``: an exercise, from its one source."""
+
+    required_arguments = 1
+    has_content = False
+
+    def run(self) -> Sequence[nodes.Node]:
+        """Return the exercise as a box with folded hints and solution."""
+        project = _project(self.env.app)
+        full_id = self.arguments[0].strip()
+        try:
+            exercise = shown_exercise(full_id)
+        except ProjectError as error:
+            raise self.error(str(error)) from error
+        source = project.root / "solutions" / f"{exercise.key}.md"
+        for path in (
+            source,
+            project.root / "nlp_dawn" / "exercises" / f"{exercise.key}.py",
+        ):
+            self.env.note_dependency(str(path))
+        label = exercise_label(exercise.key, exercise.name)
+        title = f"Exercise {exercise.number}: {exercise.title}"
+        self._note_label(label, title)
+        box = nodes.container(ids=[label], classes=["exercise"])
+        box += nodes.paragraph(
+            "",
+            "",
+            nodes.strong(text=title),
+            nodes.inline(text=exercise.facts, classes=["exercise-facts"]),
+            classes=["exercise-title"],
+        )
+        self._fill(box, exercise, str(source))
+        return [box]
+
+    def _fill(
+        self, box: nodes.Element, exercise: ShownExercise, source: str
+    ) -> None:
+        box += self._markdown(exercise.statement, source)
+        for code in (exercise.given, exercise.stub):
+            if code.strip():
+                box += nodes.literal_block(code, code, language="python")
+        for number, hint in enumerate(exercise.hints, start=1):
+            hidden = fold(summary=f"Hint {number}", classes=["hint"])
+            hidden += nodes.paragraph(text=hint)
+            box += hidden
+        hidden = fold(summary="Solution", classes=["solution"])
+        hidden += self._markdown(exercise.solution, source)
+        box += hidden
+
+    def _markdown(self, text: str, source: str) -> list[nodes.Node]:
+        parent = nodes.Element()
+        parent.document = self.state.document
+        lines = text.splitlines()
+        self.state.nested_parse(
+            StringList(lines, [(source, i) for i in range(len(lines))]),
+            self.content_offset,
+            parent,
+        )
+        return list(parent.children)
+
+    def _note_label(self, label: str, title: str) -> None:
+        std = self.env.get_domain("std")
+        std.data["labels"][label] = (self.env.docname, label, title)
+        std.data["anonlabels"][label] = (self.env.docname, label)
+
+
+class BookMapDirective(SphinxDirective):
+    """``{book-map}``: the chapters, what each needs, and links to the pages."""
+
+    has_content = False
+    option_spec: ClassVar[dict[str, Any]] = {}
+
+    def run(self) -> Sequence[nodes.Node]:
+        """Return the map; it is drawn when the page is written."""
+        project = _project(self.env.app)
+        self.env.note_dependency(str(project.book / "chapters.toml"))
+        # Which chapters are links changes when a page is added.
+        self.env.note_reread()
+        return [book_map_node(), *self._as_text(project)]
+
+    def _as_text(self, project: Project) -> list[nodes.Node]:
+        lines = book_map.as_markdown(project).splitlines()
+        folded = fold(summary="The same map as a list", classes=["map-as-text"])
+        self.state.nested_parse(
+            StringList(lines, [("book-map", i) for i in range(len(lines))]),
+            self.content_offset,
+            folded,
+        )
+        return [folded]
+
+
+def _visit_fold(self: HTML5Translator, node: fold) -> None:
+    classes = " ".join(["fold", *node["classes"]])
+    summary = self.encode(node["summary"])
+    self.body.append(f'<details class="{classes}"><summary>{summary}</summary>')
+
+
+def _depart_fold(self: HTML5Translator, node: fold) -> None:
+    self.body.append("</details>\n")
+
+
+def _visit_book_map(self: HTML5Translator, node: book_map_node) -> None:
+    builder = self.builder
+    here = builder.current_docname
+    project = _project(builder.app)
+
+    def link(key: str) -> str | None:
+        page = f"book/{key}"
+        if page not in builder.env.found_docs:
+            return None
+        return builder.get_relative_uri(here, page)
+
+    self.body.append(book_map.as_svg(project, link))
+    raise nodes.SkipNode
+
+
+def add_directives(app: Sphinx) -> None:
+    """Register the directives, the role and the nodes with `app`."""
+    app.add_node(fold, html=(_visit_fold, _depart_fold))
+    app.add_node(book_map_node, html=(_visit_book_map, None))
+    app.add_role("concept", ConceptRole())
+    app.add_directive("exercise", ExerciseDirective)
+    app.add_directive("book-map", BookMapDirective)
