@@ -132,7 +132,7 @@ def run_doctor(arguments: argparse.Namespace) -> int:
 
 def _line(check: Check) -> str:
     word = "ok" if check.ok else "missing" if check.required else "optional"
-    line = f"  {word:9}{check.name}: {check.found}"
+    line = f"  {word:9}" + ": ".join(filter(None, [check.name, check.found]))
     if not check.ok and check.fix:
         line += f"\n           -> {check.fix}"
     return line
