@@ -104,10 +104,10 @@ class Work:
         for cell in cells:
             if cell.get("metadata", {}).get("nlp_dawn") == wanted:
                 return cell
-        for cell in reversed(cells):
-            if exercise.answer_name in _defined(_source(cell)):
-                return cell
-        return None
+        name = exercise.answer_name
+        return next(
+            (c for c in reversed(cells) if name in _defined(_source(c))), None
+        )
 
 
 def load(path: Path) -> Work:

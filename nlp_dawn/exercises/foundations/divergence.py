@@ -376,7 +376,7 @@ def _logits_all_rows(a: Array, b: Array) -> object:
 def _logits_by_log_softmax(a: Array, b: Array) -> object:
     def log_softmax(z: Array) -> Array:
         z = z - z.max(axis=-1, keepdims=True)
-        return z - np.log(np.exp(z).sum(axis=-1, keepdims=True))
+        return np.asarray(z - np.log(np.exp(z).sum(axis=-1, keepdims=True)))
 
     log_p, log_q = log_softmax(a), log_softmax(b)
     return np.sum(np.exp(log_p) * (log_p - log_q), axis=-1)
