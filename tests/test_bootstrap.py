@@ -328,7 +328,7 @@ def test_the_cpu_build_comes_from_the_public_index_where_that_answers(torch):
 
 def test_before_gigabytes_are_downloaded_the_user_is_told(torch, capsys):
     assert torch(configured=["2.14.1", "2.13.0"], public=["2.14.0+cpu"]) == []
-    assert "build with CUDA, several gigabytes" in capsys.readouterr().out
+    assert "build with CUDA, about 3 GB" in capsys.readouterr().out
 
 
 def test_a_broken_download_ends_in_one_sentence_and_leaves_nothing(project):

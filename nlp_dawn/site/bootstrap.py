@@ -273,7 +273,7 @@ def install_torch(venv: Path, pin: str) -> None:
     else:
         say(
             f"{CPU_INDEX} does not answer: pip is about to download torch's "
-            "build with CUDA, several gigabytes, from your package index. The "
+            "build with CUDA, about 3 GB, from your package index. The "
             "book needs no graphics card: to avoid the download, stop here "
             "(Ctrl-C) and try again when that address can be reached."
         )
