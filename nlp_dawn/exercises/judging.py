@@ -500,7 +500,7 @@ def _difference(
             return "law", law.sentence
     if comparison.any_lawful or _close(got, want, comparison):
         return None
-    return "values", _wrong_values(got, want, subject)
+    return "values", _wrong_values(got, want, comparison, subject)
 
 
 def _structure(
@@ -623,7 +623,9 @@ def _close(got: Plain, want: Plain, comparison: Comparison) -> bool:
     )
 
 
-def _wrong_values(got: Plain, want: Plain, subject: str) -> str:
+def _wrong_values(
+    got: Plain, want: Plain, comparison: Comparison, subject: str
+) -> str:
     given, wanted = _numbers(got), _numbers(want)
     if given is None or wanted is None:
         return f"{subject} something else than it should."
@@ -640,7 +642,13 @@ def _wrong_values(got: Plain, want: Plain, subject: str) -> str:
             "finite: a division by zero, the logarithm of zero, or an "
             "exponential too large for a float."
         )
-    wrong = ~np.isclose(given, wanted, rtol=1e-3, atol=1e-12, equal_nan=True)
+    wrong = ~np.isclose(
+        given,
+        wanted,
+        rtol=comparison.rtol,
+        atol=comparison.atol,
+        equal_nan=True,
+    )
     return f"{subject} a wrong value{_share(wrong)}."
 
 
@@ -691,7 +699,7 @@ def _pattern(
     got, want = np.concatenate(given), np.concatenate(wanted)
     if not (np.isfinite(got).all() and np.isfinite(want).all()):
         return ""
-    if np.allclose(got, want, rtol=0.01, atol=1e-6):
+    if np.abs(got - want).max() <= 0.01 * np.abs(want).max():
         return (
             " It is close, but not equal: was something rounded, a small "
             "constant added, or one large number subtracted from another?"
@@ -750,13 +758,19 @@ def _agrees(
         return False
     if not set(changed_arguments(case, args, kwargs)) <= set(outcome.changed):
         return False
-    try:
-        got, wrong = plain(outcome.value), plain(returned)
-    except NotPlainError:
-        return type(outcome.value) is type(returned)
+    got, wrong = _rebuilt(outcome.value), _rebuilt(returned)
+    if isinstance(got, NotPlainError) or isinstance(wrong, NotPlainError):
+        return str(got) == str(wrong) and type(got) is type(wrong)
     return not _structure(got, wrong, "") and _close(
         got, wrong, _comparison(exercise)
     )
+
+
+def _rebuilt(value: object) -> Plain | NotPlainError:
+    try:
+        return plain(value)
+    except NotPlainError as error:
+        return error
 
 
 def changed_arguments(
