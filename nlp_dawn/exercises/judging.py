@@ -280,14 +280,18 @@ def _failed(
         ),
     )
     case, fault = cases[worst], faults[worst]
-    mistake = _known_mistake(exercise, cases, outcomes, faults)
+    mistake = _known_mistake(exercise, cases, outcomes, faults, case.group)
     message = (
         exercise.sentences()[mistake]
         if mistake
         else fault.sentence + _pattern(exercise, cases, outcomes, faults)
     )
     if not mistake and isinstance(exercise, FindNumber):
-        message += f" {exercise.verify}"
+        message += (
+            " It is enough to write down the number itself."
+            if fault.kind == "cell"
+            else f" {exercise.verify}"
+        )
     shown = exercise.is_function and fault.kind != "cell"
     expected = ""
     if case.public and fault.got and not _any_lawful(exercise):
@@ -461,7 +465,8 @@ def _ended_badly(
     kind = "cell" if outcome.defining else "raised"
     where = f" in line {outcome.line}" if outcome.line else ""
     if outcome.text:
-        where += f", `{outcome.text.strip()[:80].replace('`', '')}`"
+        text = outcome.text.strip().replace("`", "")
+        where += f", `{text if len(text) <= 80 else text[:79] + '…'}`"
     what = outcome.type + (f": {outcome.message}" if outcome.message else "")
     what = what[:300].rstrip(".")
     missing = _MISSING_MODULE.match(outcome.message)
@@ -720,30 +725,41 @@ def _known_mistake(
     cases: Sequence[Case],
     outcomes: Sequence[Outcome],
     faults: Mapping[int, _Fault],
+    first_group: str,
 ) -> str | None:
     """Return the name of the mistake whose answers these are.
 
-    It has to agree on every failing case. Where several do (one mistake may
-    show only on some of another's cases), the one that also agrees on most of
-    the other cases is meant.
+    It has to agree on every failing case; or else, as a first attempt often
+    makes two mistakes at once, on all failing cases of the first group that
+    fails, if there are several. Where several mistakes agree (one may show
+    only on some of another's cases), the one that also agrees on most of the
+    other cases is meant.
     """
-    best, most = None, -1
-    for mistake in _mistakes(exercise):
-        if not all(
-            _agrees(exercise, mistake, cases[i], outcomes[i]) for i in faults
-        ):
-            continue
-        agreed = sum(
-            _agrees(exercise, mistake, case, outcome)
-            for case, outcome in zip(cases, outcomes, strict=True)
-        )
-        if agreed > most:
-            best, most = mistake.name, agreed
-    return best
+    first = [i for i in faults if cases[i].group == first_group]
+    agreements = {
+        mistake.name: [
+            _agrees(exercise, mistake, cases[i], outcomes[i], faults.get(i))
+            for i in range(len(cases))
+        ]
+        for mistake in _mistakes(exercise)
+    }
+    for failing in (list(faults), first if len(first) > 1 else []):
+        fitting = [
+            name
+            for name, agrees in agreements.items()
+            if failing and all(agrees[i] for i in failing)
+        ]
+        if fitting:
+            return max(fitting, key=lambda name: sum(agreements[name]))
+    return None
 
 
 def _agrees(
-    exercise: Exercise, mistake: Mistake, case: Case, outcome: Outcome
+    exercise: Exercise,
+    mistake: Mistake,
+    case: Case,
+    outcome: Outcome,
+    fault: _Fault | None,
 ) -> bool:
     args, kwargs = copy.deepcopy((case.args, dict(case.kwargs)))
     try:
@@ -756,8 +772,11 @@ def _agrees(
         )
     if not isinstance(outcome, Returned):
         return False
-    if not set(changed_arguments(case, args, kwargs)) <= set(outcome.changed):
+    changed = set(changed_arguments(case, args, kwargs))
+    if not changed <= set(outcome.changed):
         return False
+    if fault and fault.kind == "changed" and not changed:
+        return False  # the value is right, so the mistake is another one
     got, wrong = _rebuilt(outcome.value), _rebuilt(returned)
     if isinstance(got, NotPlainError) or isinstance(wrong, NotPlainError):
         return str(got) == str(wrong) and type(got) is type(wrong)

@@ -6,6 +6,7 @@ import inspect
 import linecache
 import os
 import sys
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -177,8 +178,10 @@ def _function_source(function: object) -> str:
     if source and "get_ipython()" not in source and _is_cell(code.co_filename):
         return source
     try:
-        # A file, or a cell with magics, which are not Python.
-        return inspect.getsource(code)
+        # A file, or a cell with magics, which are not Python. Empty lines
+        # keep the numbers of the others.
+        alone = textwrap.dedent(inspect.getsource(code))
+        return "\n" * (int(code.co_firstlineno) - 1) + alone
     except (OSError, TypeError):
         return ""
 

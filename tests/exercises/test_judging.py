@@ -96,12 +96,39 @@ def test_a_known_mistake_gets_its_sentence(center):
     assert result.message == "The difference is `reversed`."
 
 
-def test_a_mistake_must_agree_on_every_failing_case(center):
+def test_a_mistake_must_agree_on_every_failing_case_of_a_group(center):
     def sometimes_flipped(x):
         y = x.mean(-1, keepdims=True) - x
-        return 3 * y if x.ndim == 2 else y
+        return 3 * y if x.size == 4 else y
 
     assert judged(center, sometimes_flipped).mistake is None
+
+
+def test_of_two_mistakes_the_one_in_the_first_group_comes_first(center):
+    def flipped_and_wrong_for_matrices(x):
+        return x.mean() - x if x.ndim == 1 else x * np.nan
+
+    result = judged(center, flipped_and_wrong_for_matrices)
+    assert result.mistake == "flipped"
+    assert result.points == 0
+
+
+def test_one_agreeing_case_is_no_proof_of_a_mistake(center):
+    def right_for_vectors_only(x):
+        return x - x.mean(-1, keepdims=True) if x.ndim == 1 else x
+
+    def nearly(x):
+        return x if x.ndim == 2 else x * np.nan
+
+    exercise = dataclasses.replace(
+        center, mistakes=(Mistake("nearly", nearly, "Nearly."),)
+    )
+    # All that fails agrees, and nothing else: this is what it is.
+    assert judged(exercise, right_for_vectors_only).mistake == "nearly"
+    one_more = judged(
+        exercise, lambda x: right_for_vectors_only(x) * (x.size != 4)
+    )
+    assert one_more.mistake is None
 
 
 def test_of_two_fitting_mistakes_the_one_that_fits_everywhere_is_meant(center):
@@ -375,6 +402,11 @@ def test_dictionaries_and_texts_are_compared(center):
 @pytest.mark.parametrize("number", [0.5, 0.501, np.float32(0.5), np.array(0.5)])
 def test_a_number_near_enough_passes(half, number):
     assert same(half, Returned(number)).passed
+
+
+def test_code_that_does_not_run_may_be_replaced_by_the_number(half):
+    result = same(half, Raised("NameError", "name 'f'", 1, defining=True))
+    assert result.message.endswith("write down the number itself.")
 
 
 @pytest.mark.parametrize("number", [True, "0.5", [0.5], np.array([0.5]), 0.52])

@@ -137,7 +137,7 @@ def _rows_to_sum(rng: np.random.Generator) -> Iterator[Case]:
     yield Case(
         args=(np.array([0.0, 0.0]),),
         group="ordinary",
-        label="the example of the docstring",
+        label="the example in the docstring",
         public=True,
     )
     for k in (1, 3, 5):
@@ -378,7 +378,7 @@ def _classified(rng: np.random.Generator) -> Iterator[Case]:
     yield Case(
         args=(np.array([[0.0, 0.0]]), np.array([1])),
         group="ordinary",
-        label="the example of the docstring",
+        label="the example in the docstring",
         public=True,
     )
     yield Case(
@@ -573,7 +573,7 @@ def _soft_targets(rng: np.random.Generator) -> Iterator[Case]:
     yield Case(
         args=(np.array([[0.0, 0.0]]), np.array([[1.0, 0.0]])),
         group="ordinary",
-        label="the example of the docstring",
+        label="the example in the docstring",
         public=True,
     )
     yield Case(
@@ -768,7 +768,7 @@ def _classifiers(rng: np.random.Generator) -> Iterator[Case]:
             np.array([0.0, 0.0]),
         ),
         group="plane",
-        label="the example of the docstring",
+        label="the example in the docstring",
         public=True,
     )
     for _ in range(3):

@@ -81,7 +81,7 @@ def _pairs_of_tables(rng: np.random.Generator) -> Iterator[Case]:
     yield Case(
         args=(np.array([0.5, 0.5]), np.array([0.25, 0.75])),
         group="tables",
-        label="the example of the docstring",
+        label="the example in the docstring",
         public=True,
     )
     yield Case(
@@ -288,7 +288,7 @@ def _pairs_of_logits(rng: np.random.Generator) -> Iterator[Case]:
     yield Case(
         args=(np.array([0.0, 0.0]), np.array([0.0, math.log(3)])),
         group="ordinary",
-        label="the example of the docstring",
+        label="the example in the docstring",
         public=True,
     )
     for k in (2, 4):
@@ -473,7 +473,7 @@ def _weighted_points(rng: np.random.Generator) -> Iterator[Case]:
     yield Case(
         args=(np.array([0.0, 4.0]), np.array([0.25, 0.75])),
         group="tables",
-        label="the example of the docstring",
+        label="the example in the docstring",
         public=True,
     )
     yield Case(
