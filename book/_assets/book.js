@@ -3,3 +3,8 @@
 if (window.location.protocol === "file:" && window.DOCUMENTATION_OPTIONS) {
   window.DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
 }
+
+// What scrolls sideways on a narrow screen can be scrolled by the keyboard.
+document.querySelectorAll(".katex-display, .highlight pre").forEach((box) => {
+  if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
+});

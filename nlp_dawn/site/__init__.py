@@ -6,6 +6,7 @@ copies what the pages load, and exports the chapters as notebooks.
 """
 
 import json
+import logging
 import os
 import re
 import shutil
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
     from sphinx.config import Config
     from sphinx.environment import BuildEnvironment
+
+    from nlp_dawn.site.project import Project
 
 #: Downloaded notebooks, below the root of the site.
 DOWNLOADS = "downloads"
@@ -42,7 +45,8 @@ def setup(app: "Sphinx") -> dict[str, Any]:
     app.connect("env-before-read-docs", _Progress().start)
     app.connect("html-page-context", _offer_notebook, priority=900)
     app.connect("html-page-context", _report_bad_formulas)
-    app.connect("build-finished", _finish)
+    # Before the others: an error raised here ends the build, and they clean up.
+    app.connect("build-finished", _finish, priority=100)
     return {"parallel_read_safe": False, "parallel_write_safe": True}
 
 
@@ -89,6 +93,9 @@ def _prepare(app: "Sphinx", config: "Config") -> None:
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
     os.environ["IPYTHONDIR"] = str(_own_profile(Path(app.doctreedir)))
 
+    if config.nlp_dawn_only:
+        _leave_out_other_chapters(config, project)
+
     if project.repository:
         config.html_theme_options.update(
             repository_url=project.repository,
@@ -97,6 +104,22 @@ def _prepare(app: "Sphinx", config: "Config") -> None:
             use_edit_page_button=True,
             use_issues_button=True,
         )
+
+
+def _leave_out_other_chapters(config: "Config", project: "Project") -> None:
+    """Build one chapter, and hear no warning about links to the others."""
+    only = f"book/{config.nlp_dawn_only}"
+    config.exclude_patterns += [
+        f"book/{chapter.key}.md"
+        for chapter in project.written()
+        if chapter.key != config.nlp_dawn_only
+    ]
+
+    def about_the_page(record: logging.LogRecord) -> bool:
+        return only in str(getattr(record, "location", None) or only)
+
+    for handler in logging.getLogger("sphinx").handlers:
+        handler.addFilter(about_the_page)
 
 
 def _own_profile(folder: Path) -> Path:
@@ -223,12 +246,12 @@ def _report_bad_formulas(
     doctree: "nodes.document | None",
 ) -> None:
     """Say which formula KaTeX could not read; it shows them in red."""
-    from sphinx.util import logging
+    from sphinx.util.logging import getLogger
 
     for error in re.findall(
         r'class="katex-error" title="([^"]*)"', context.get("body", "")
     ):
-        logging.getLogger(__name__).warning(
+        getLogger(__name__).warning(
             "KaTeX cannot read a formula: %s", error, location=pagename
         )
 

@@ -1,8 +1,10 @@
 """Building the website, one line of progress per page."""
 
 import json
+import re
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -109,6 +111,10 @@ def _run_sphinx(
     project: Project, output: Path, *, strict: bool, only: str, fresh: bool
 ) -> int:
     from jupyter_book.sphinx import build_sphinx
+    from sphinx.util.console import nocolor
+
+    if not sys.stderr.isatty():
+        nocolor()
 
     overrides: dict[str, Any] = {
         "external_toc_path": str(project.root / "_toc.yml"),
@@ -157,11 +163,19 @@ def _report_pages(output: Path) -> list[str]:
     for page in pages:
         if page["error"]:
             failed.append(page["page"])
-            print(f"  {page['page']}: failed\n{page['error']}", flush=True)
+            print(f"  {page['page']}: failed\n{_reason(page['error'])}")
         else:
             how = "from cache; it took" if page["cached"] else "ran in"
             print(f"  {page['page']}: {how} {page['seconds'] or 0:.1f} s")
     return failed
+
+
+def _reason(traceback: str) -> str:
+    """Return the failing cell and its error, without the machinery's frames."""
+    if not sys.stdout.isatty():
+        traceback = re.sub(r"\x1b\[[\d;]*m", "", traceback)
+        start = traceback.find("An error occurred while executing")
+    return traceback[max(start, 0) :].rstrip()
 
 
 def _write_front_door(html: Path) -> None:

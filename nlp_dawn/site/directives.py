@@ -15,6 +15,7 @@ from nlp_dawn.site import book_map
 from nlp_dawn.site.exercises import ShownExercise, shown_exercise
 from nlp_dawn.site.pages import exercise_label
 from nlp_dawn.site.project import Project, ProjectError
+from nlp_dawn.site.routes import lines_in, route
 
 
 class fold(nodes.General, nodes.Element):  # type: ignore[misc] # noqa: N801
@@ -57,6 +58,92 @@ class ConceptRole(SphinxRole):
             refdoc=self.env.docname,
         )
         return [link], []
+
+
+class ChapterRole(SphinxRole):
+    """``{chapter}`part/chapter```: number and title, linked once it exists."""
+
+    def run(
+        self,
+    ) -> tuple[list[nodes.Node], list[nodes.system_message]]:
+        """Return the link, or the words alone."""
+        project = _project(self.env.app)
+        explicit = re.fullmatch(r"(?s)(.*\S)\s*<(.+)>", self.text)
+        key = explicit[2] if explicit else self.text.strip()
+        try:
+            chapter = project.chapter(key)
+        except ProjectError as error:
+            message = self.inliner.reporter.warning(
+                str(error), line=self.lineno
+            )
+            return [nodes.literal(text=key)], [message]
+        shown = (
+            explicit[1] if explicit else f"{chapter.number}. {chapter.title}"
+        )
+        if not project.is_written(key):
+            return [nodes.Text(f"{shown} (planned)")], []
+        link = addnodes.pending_xref(
+            "",
+            nodes.inline(text=shown),
+            refdomain="std",
+            reftype="doc",
+            reftarget=f"/book/{key}",
+            refexplicit=True,
+            refwarn=True,
+            refdoc=self.env.docname,
+        )
+        return [link], []
+
+
+class RouteDirective(SphinxDirective):
+    """``{route} S4``: the chapters in the order of one of the notes."""
+
+    required_arguments = 1
+    has_content = False
+    option_spec: ClassVar[dict[str, Any]] = {"not-examined": str}
+
+    def run(self) -> Sequence[nodes.Node]:
+        """Return the list of stops."""
+        project = _project(self.env.app)
+        for name in ("chapters.toml", "concepts.toml"):
+            self.env.note_dependency(str(project.book / name))
+        self.env.note_reread()
+        source = self.arguments[0]
+        left_out = lines_in(
+            f"{source} {self.options.get('not-examined', '')}", source
+        )
+        lines = [
+            f"- lines {stop.first}–{stop.last}: {{chapter}}`{stop.chapter}`"
+            + (
+                "; *不考, not examined*"
+                if any(a <= stop.first <= b for a, b in left_out)
+                else ""
+            )
+            for stop in route(project, source)
+        ]
+        if not lines:
+            raise self.error(f"no concept has lines in {source!r}")
+        parent = nodes.Element()
+        self.state.nested_parse(
+            StringList(lines, [("route", i) for i in range(len(lines))]),
+            self.content_offset,
+            parent,
+        )
+        return list(parent.children)
+
+
+class FoldDirective(SphinxDirective):
+    """``{fold} Title``: what is closed until the reader opens it."""
+
+    required_arguments = 1
+    final_argument_whitespace = True
+    has_content = True
+
+    def run(self) -> Sequence[nodes.Node]:
+        """Return the folded content."""
+        folded = fold(summary=self.arguments[0])
+        self.state.nested_parse(self.content, self.content_offset, folded)
+        return [folded]
 
 
 class ExerciseDirective(SphinxDirective):
@@ -102,7 +189,7 @@ class ExerciseDirective(SphinxDirective):
                 box += nodes.literal_block(code, code, language="python")
         for number, hint in enumerate(exercise.hints, start=1):
             hidden = fold(summary=f"Hint {number}", classes=["hint"])
-            hidden += nodes.paragraph(text=hint)
+            hidden += self._markdown(hint, source)
             box += hidden
         hidden = fold(summary="Solution", classes=["solution"])
         hidden += self._markdown(exercise.solution, source)
@@ -180,5 +267,8 @@ def add_directives(app: Sphinx) -> None:
     app.add_node(fold, html=(_visit_fold, _depart_fold))
     app.add_node(book_map_node, html=(_visit_book_map, None))
     app.add_role("concept", ConceptRole())
+    app.add_role("chapter", ChapterRole())
+    app.add_directive("fold", FoldDirective)
+    app.add_directive("route", RouteDirective)
     app.add_directive("exercise", ExerciseDirective)
     app.add_directive("book-map", BookMapDirective)

@@ -53,6 +53,8 @@ class References:
         Numbers of labelled equations: ``"1.2"``.
     concepts : mapping of str to str
         English terms, by slug.
+    chapters : mapping of str to str
+        Numbers and titles of chapters, by key.
     citations : mapping of str to Citation
         Works, by key.
     values : mapping of str to object
@@ -65,6 +67,7 @@ class References:
     labels: Mapping[str, str] = field(default_factory=dict)
     equations: Mapping[str, str] = field(default_factory=dict)
     concepts: Mapping[str, str] = field(default_factory=dict)
+    chapters: Mapping[str, str] = field(default_factory=dict)
     citations: Mapping[str, Citation] = field(default_factory=dict)
     values: Mapping[str, Any] = field(default_factory=dict)
     exercise: Callable[[str], ShownExercise] = shown_exercise
@@ -379,7 +382,7 @@ class _Writer:
             return self._formula(block)
         if name in _BOXES:
             return self._box(block)
-        if name == "dropdown":
+        if name in ("dropdown", "fold"):
             return _folded(
                 self._title(block, "More"),
                 self._markdown(block.body, block.body_line),
@@ -552,6 +555,10 @@ class _Writer:
             if target not in self.references.concepts:
                 raise self.fail(line, f"there is no concept {target!r}")
             return title or self.references.concepts[target]
+        if role == "chapter":
+            if target not in self.references.chapters:
+                raise self.fail(line, f"there is no chapter {target!r}")
+            return title or self.references.chapters[target]
         if role in ("cite", "cite:p", "cite:t", "cite:ps", "cite:ts"):
             return self._cite(target, textual=short.startswith("t"), line=line)
         if role in ("glue", "glue:text"):

@@ -67,6 +67,7 @@ def _book_references(app: "Sphinx") -> dict[str, Any]:
         },
         "equations": equations,
         "concepts": {c.slug: c.english for c in project.concepts},
+        "chapters": {c.key: f"{c.number}. {c.title}" for c in project.chapters},
         "citations": read_citations(project.book / "references.bib"),
     }
 
@@ -117,21 +118,17 @@ def _plain(text: str) -> str:
 
 def _glued(app: "Sphinx", name: str) -> dict[str, Any]:
     """Return what the executed cells of a page glued, by name."""
-    path = Path(app.outdir).parent / "jupyter_execute" / f"{name}.ipynb"
+    path = Path(app.outdir).parent / "jupyter_execute" / f"{name}.glue.json"
     values: dict[str, Any] = {}
     if not path.exists():
         return values
-    for cell in json.loads(path.read_text("utf-8"))["cells"]:
-        for output in cell.get("outputs", []):
-            label = output.get("metadata", {}).get("scrapbook", {}).get("name")
-            if not label:
-                continue
-            for kind, data in output["data"].items():
-                if kind.endswith("text/plain"):
-                    try:
-                        values[label] = ast.literal_eval("".join(data))
-                    except (SyntaxError, ValueError):
-                        values[label] = "".join(data)
+    for label, output in json.loads(path.read_text("utf-8")).items():
+        for kind, data in output["data"].items():
+            if kind.endswith("text/plain"):
+                try:
+                    values[label] = ast.literal_eval(data)
+                except (SyntaxError, ValueError):
+                    values[label] = data
     return values
 
 

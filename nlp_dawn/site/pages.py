@@ -64,6 +64,7 @@ def write_generated_pages(project: Project) -> list[Path]:
 def concordance(project: Project, found: Collection) -> str:
     """Return the concordance: notes, formula, function, test, figure, task."""
     lines = [
+        "(concordance)=",
         "# Concordance",
         "",
         "For every concept of the notes, this page says where it is defined,"
@@ -105,54 +106,46 @@ def concordance(project: Project, found: Collection) -> str:
 
 def _concordance_entry(project: Project, claims: Claims) -> list[str]:
     concept = claims.concept
-    return [
+    functions = (
+        f"{{py:obj}}`{f.name} <{f.module}.{f.name}>`" for f in claims.functions
+    )
+    figures = (
+        f'<a href="{f.chapter}.html#figure-{f.id}">{html.escape(f.title)}</a>'
+        for f in claims.figures
+    )
+    exercises = (
+        f"{{ref}}`{exercise_label(e.chapter, e.name)}`"
+        for e in claims.exercises
+    )
+    lines = [
         f"(concordance-of-{concept.slug})=",
         f"### {_capital(concept.english)}",
         "",
-        f"- **Term**: {concept.chinese}; {{concept}}`glossary"
-        f" <{concept.slug}>`",
+        f"- **Term**: {{concept}}`{concept.chinese} <{concept.slug}>`",
         f"- **Notes**: {_notes(concept.notes)}",
         _row("Formula", (f"{{eq}}`{f.label}`" for f in claims.formulas)),
-        _row(
-            "Code",
-            (
-                f"{{py:obj}}`{f.name} <{f.module}.{f.name}>`"
-                for f in claims.functions
-            ),
-        ),
-        _row("Tests", _test_links(project, claims.tests), separator="; "),
-        _row(
-            "Figures",
-            (
-                f'<a href="{f.chapter}.html#figure-{f.id}">'
-                f"{html.escape(f.title)}</a>"
-                for f in claims.figures
-            ),
-        ),
-        _row(
-            "Exercises",
-            (
-                f"{{ref}}`{exercise_label(e.chapter, e.name)}`"
-                for e in claims.exercises
-            ),
-        ),
-        *(
-            [f"- **Errata**: {_errata_links(project, concept)}"]
-            if concept.errata
-            else []
-        ),
-        "",
+        _row("Code", functions),
+        _row("Figures", figures),
+        _row("Exercises", exercises),
     ]
+    if concept.errata:
+        lines.append(f"- **Errata**: {_errata_links(project, concept)}")
+    return [*lines, "", *_tests(project, claims.tests), ""]
 
 
-def _row(title: str, items: Iterable[str], separator: str = ", ") -> str:
-    return f"- **{title}**: {separator.join(items) or '–'}"
+def _row(title: str, items: Iterable[str]) -> str:
+    return f"- **{title}**: {', '.join(items) or '–'}"
 
 
-def _test_links(project: Project, tests: list[Test]) -> Iterable[str]:
+def _tests(project: Project, tests: list[Test]) -> list[str]:
+    """Return the tests, folded, as the sentences that their names are."""
+    if not tests:
+        return ["- **Tests**: –"]
+    lines = [f"```{{fold}} Tests: {len(tests)}"]
     for file, group in itertools.groupby(tests, key=lambda test: test.file):
-        sentences = ", ".join(_sentence(test.name) for test in group)
-        yield f"{_code_link(project, file)}: {sentences}"
+        lines += ["", f"In {_code_link(project, file)}:", ""]
+        lines += [f"- {_sentence(test.name)}" for test in group]
+    return [*lines, "```"]
 
 
 def _sentence(name: str) -> str:
@@ -173,6 +166,7 @@ def _code_link(project: Project, file: str) -> str:
 def glossary(project: Project) -> str:
     """Return the glossary, by English term and by Chinese term."""
     lines = [
+        "(glossary)=",
         "# Glossary",
         "",
         "Every concept of the book with its term in both languages: first by"
@@ -208,6 +202,7 @@ def glossary(project: Project) -> str:
 def errata(project: Project) -> str:
     """Return the page of what the notes say and what is right."""
     lines = [
+        "(errata)=",
         "# Errata",
         "",
         "What the notes say, what is right, and the check that shows it. Every"
