@@ -1,0 +1,194 @@
+// The figures of a page: <nlp-dawn-figure>, all states inside, no server.
+(() => {
+  "use strict";
+  const NAME = "nlp-dawn-figure";
+  if (customElements.get(NAME)) return;
+
+  async function decompress(base64) {
+    const bytes = Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
+    const stream = new Blob([bytes])
+      .stream()
+      .pipeThrough(new DecompressionStream("gzip"));
+    return JSON.parse(await new Response(stream).text());
+  }
+
+  // The encodings are described in packing.py.
+  function decode(content, encoding) {
+    if (encoding === "texts") {
+      return content.which.map((k) => content.texts[k]);
+    }
+    let seen = 0;
+    let row = [];
+    return content.rows.map((written) => {
+      let entries = written;
+      if (encoding === "changes") {
+        entries = written.slice(1);
+        if (written[0]) {
+          const whole = row.slice();
+          let place = 0;
+          for (let k = 1; k < written.length; k += 2) {
+            place += written[k];
+            whole[place] = written[k + 1];
+          }
+          entries = whole;
+        }
+      }
+      row = entries.map((entry) => entry || ++seen);
+      return row;
+    });
+  }
+
+  class Figure extends HTMLElement {
+    connectedCallback() {
+      // While the page is being read, the element has no content yet.
+      if (document.readyState === "loading") {
+        document.addEventListener("DOMContentLoaded", () => this.#upgrade(), {
+          once: true,
+        });
+      } else {
+        this.#upgrade();
+      }
+    }
+
+    #controls; // as static.py describes them, each with its inputs
+    #table; // a promise of the states
+    #shown = []; // what is in each panel
+    #due = 0; // the frame that will paint
+    #since = null; // when the input came that it will show
+
+    #upgrade() {
+      if (this.#controls || !this.isConnected) return;
+      if (typeof DecompressionStream === "undefined") return;
+      this.#controls = JSON.parse(
+        this.querySelector("script.controls").textContent,
+      );
+      const rows = this.querySelectorAll(".control");
+      this.#controls.forEach((control, k) => {
+        control.inputs = [...rows[k].querySelectorAll("input")];
+        control.text = rows[k].querySelector(".value");
+        for (const input of control.inputs) {
+          input.addEventListener("input", (event) => this.#moved(event));
+        }
+      });
+      // Unpacked when the reader comes near, so that a page with many figures
+      // does not unpack them all.
+      for (const approach of ["pointerenter", "focusin"]) {
+        this.addEventListener(approach, () => this.#load(), { once: true });
+      }
+      this.dataset.ready = "";
+    }
+
+    // Where each control stands, as places in its list of values.
+    get indices() {
+      return this.#controls.map(({ kind, values, inputs }) => {
+        if (kind === "switch") return values.indexOf(inputs[0].checked);
+        if (kind === "choice") return inputs.findIndex((i) => i.checked);
+        return Number(inputs[0].value);
+      });
+    }
+
+    // The state as Python has it: {tau: 0.5, stable: true}.
+    get state() {
+      const indices = this.indices;
+      return Object.fromEntries(
+        this.#controls.map(({ name, values }, k) => [name, values[indices[k]]]),
+      );
+    }
+
+    // What each control can be: {tau: [0.1, 0.5], stable: [true, false]}.
+    get grid() {
+      return Object.fromEntries(
+        this.#controls.map(({ name, values }) => [name, values]),
+      );
+    }
+
+    // Set controls by value and show the state; resolves when it is painted.
+    // A value that is not on the grid is refused.
+    async show(state) {
+      for (const [name, value] of Object.entries(state)) {
+        const control = this.#controls.find((c) => c.name === name);
+        const index = control ? control.values.indexOf(value) : -1;
+        if (index < 0) {
+          throw new RangeError(`${this.id} has no state ${name}=${value}`);
+        }
+        const { kind, inputs } = control;
+        if (kind === "switch") inputs[0].checked = value;
+        else if (kind === "choice") inputs[index].checked = true;
+        else inputs[0].value = index;
+      }
+      this.#label();
+      await this.#paint();
+    }
+
+    #load() {
+      this.#table ??= (async () => {
+        const script = this.querySelector("script.states");
+        const content = await decompress(script.textContent);
+        const texts = decode(content, script.dataset.encoding);
+        const { lines, extra } = content;
+        const text = (k) =>
+          lines
+            ? texts[k].map((number) => lines[number - 1]).join("\n")
+            : texts[k];
+        return { text, ...extra };
+      })();
+      return this.#table;
+    }
+
+    #moved(event) {
+      this.#label();
+      this.#since ??= event.timeStamp;
+      if (!this.#due) {
+        this.#due = requestAnimationFrame(() => {
+          this.#due = 0;
+          this.#paint();
+        });
+      }
+    }
+
+    #label() {
+      this.indices.forEach((index, k) => {
+        const { inputs, text, texts } = this.#controls[k];
+        if (!text) return;
+        text.textContent = texts[index];
+        inputs[0].setAttribute("aria-valuetext", texts[index]);
+      });
+    }
+
+    async #paint() {
+      const table = await this.#load();
+      const place = this.indices.reduce(
+        (sum, index, k) => sum * this.#controls[k].values.length + index,
+        0,
+      );
+      this.querySelectorAll(".panel").forEach((panel, k) => {
+        const picture = table.shown[k][place];
+        if (this.#shown[k] === picture) return;
+        panel.innerHTML = table.text(picture);
+        this.#shown[k] = picture;
+      });
+      const sentence = this.querySelector(".sentence p");
+      sentence.textContent = table.sentences[place];
+      const since = this.#since;
+      this.#since = null;
+      // A message is delivered after the frame that the browser now makes.
+      const channel = new MessageChannel();
+      channel.port1.onmessage = () => {
+        channel.port1.close();
+        this.dispatchEvent(
+          new CustomEvent("nlp-dawn-painted", {
+            bubbles: true,
+            detail: {
+              state: this.state,
+              sentence: sentence.textContent,
+              milliseconds: since === null ? null : performance.now() - since,
+            },
+          }),
+        );
+      };
+      channel.port2.postMessage(null);
+    }
+  }
+
+  customElements.define(NAME, Figure);
+})();
