@@ -440,9 +440,10 @@ def _grade_all(
                     progress.update(
                         task,
                         advance=1,
-                        description=escape(answer.student[:24]),
+                        description=f"Grading {escape(answer.student[:24])}",
                     )
                 start(pool)
+            progress.update(task, description="Graded")
         except BaseException:
             stop.set()
             pool.shutdown(wait=True, cancel_futures=True)
@@ -565,7 +566,7 @@ def _exercise_table(
         mistakes = Counter(
             mistake for s in own if (mistake := s.details.get("mistake"))
         )
-        frequent = mistakes.most_common(1)
+        frequent = [pair for pair in mistakes.most_common(1) if pair[1] > 1]
         table.add_row(
             str(number),
             exercise,
@@ -579,13 +580,13 @@ def _exercise_table(
 
 def _remark(scores: Sequence[Score]) -> Text:
     """Return what is said about the first answer that is not all right."""
-    for score in scores:
-        if score.status != "passed":
-            if not score.path:
-                return _plain(score.message)
-            name = score.exercise.rpartition(":")[2]
-            return _plain(f"{name}: {score.message}")
-    return Text("all right")
+    wrong = [score for score in scores if score.status != "passed"]
+    if not wrong:
+        return Text("all right")
+    message = wrong[0].message
+    if len({score.message for score in scores}) == 1 < len(scores):
+        return _plain(message)  # about the file, and not about one answer
+    return _plain(f"{wrong[0].exercise.rpartition(':')[2]}: {message}")
 
 
 def _show_student(console: Console, scores: Sequence[Score]) -> None:

@@ -130,7 +130,11 @@ class _Runtime:
 _PROBE = """
 import importlib, json, os, sys, sysconfig, warnings
 warnings.simplefilter("ignore")
-folder = os.path.join(sysconfig.get_path("platstdlib"), "lib-dynload")
+# Of the installation itself, not of a virtual environment.
+bases = {"installed_base": sys.base_prefix, "platbase": sys.base_exec_prefix}
+folder = os.path.join(
+    sysconfig.get_path("platstdlib", vars=bases), "lib-dynload"
+)
 names = [name.split(".")[0] for name in sorted(os.listdir(folder))]
 skipped = ("_test", "_xx", "xx", "_tkinter", "_curses", "readline", "nis",
            "ossaudiodev", "_dbm", "_gdbm", "spwd", "audioop")
@@ -151,8 +155,8 @@ paths = {row[5] for row in columns if len(row) == 6 and row[5][:1] == "/"}
 json.dump({
     "mapped": sorted(paths),
     "numpy": os.path.dirname(sys.modules["numpy"].__file__),
-    "stdlib": sysconfig.get_path("stdlib"),
-    "platstdlib": sysconfig.get_path("platstdlib"),
+    "stdlib": sysconfig.get_path("stdlib", vars=bases),
+    "platstdlib": sysconfig.get_path("platstdlib", vars=bases),
     "platlibdir": sys.platlibdir,
 }, sys.stdout)
 """
@@ -643,7 +647,7 @@ def _options(runtime: _Runtime, rules: int, as_root: bool) -> list[str]:
         for parent in PurePosixPath(target).parents
     }
     # Made by the way they would be closed to the uid that root drops to.
-    for folder in sorted(folders - {"/"}):
+    for folder in sorted((folders | {"/dev"}) - {"/"}):
         options += ["--perms", "0755", "--dir", folder]
     for source, target in runtime.binds:
         options += ["--ro-bind", source, target]

@@ -222,6 +222,8 @@ def _encode_array(array: np.ndarray, body: list[bytes], scalar: bool) -> object:
     # An array that lies in memory the other way round, or in the other order
     # of bytes, or in extended precision, arrives in the plain way.
     if array.dtype.kind in "biufc":
+        if array.nbytes > 2 * MAX_BODY:  # at best half of it crosses
+            raise WireError(f"an array of {array.nbytes} bytes is too large")
         dtype = array.dtype.newbyteorder("<")
         if dtype.str not in _DTYPES:
             dtype = np.dtype("<f8" if dtype.kind == "f" else "<c16")

@@ -17,12 +17,14 @@ and may do with it what it likes: all that a reply can be is an answer, and the
 grader believes nothing else of it.
 """
 
+import ctypes
 import os
 import resource
 import sys
 from typing import TYPE_CHECKING
 
 _CONFINED = __name__ == "__main__"
+_CAPABILITY_VERSION_3 = 0x20080522
 
 
 def confine(uid: int, memory: int, cpu: int, threads: int) -> None:
@@ -40,6 +42,11 @@ def confine(uid: int, memory: int, cpu: int, threads: int) -> None:
         os.setgroups([])
         os.setresgid(uid, uid, uid)
         os.setresuid(uid, uid, uid)
+    # The uid took the capabilities along, but for the inheritable ones.
+    no_capability = (ctypes.c_uint32 * 6)()
+    ctypes.CDLL(None).capset(
+        (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0), no_capability
+    )
     if 0 in (*os.getresuid(), *os.getresgid()):
         sys.exit("the worker still has the rights of root")
 
