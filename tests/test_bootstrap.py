@@ -179,10 +179,10 @@ def test_an_occupied_port_is_reported_before_anything_is_installed(
     assert bootstrap.main(arguments) == 0
 
 
-@pytest.mark.parametrize("port", ["0", "65536", "-1"])
+@pytest.mark.parametrize("port", ["0", "65536", "-1", "abc", ""])
 def test_a_port_that_cannot_exist_is_refused(project, calls, capsys, port):
     assert bootstrap.main(["--root", str(project), f"--port={port}"]) == 1
-    assert f"not {port}" in sentence(capsys)
+    assert f"not {port!r}" in sentence(capsys)
     assert calls == []
 
 

@@ -40,7 +40,7 @@ def main(argv: "list[str] | None" = None) -> int:
         "--python", default="", help="the Python to use instead of searching"
     )
     parser.add_argument(
-        "--port", type=int, help="first see that this port of 127.0.0.1 is free"
+        "--port", help="first see that this port of 127.0.0.1 is free"
     )
     parser.add_argument(
         "--root", type=Path, default=ROOT, help=argparse.SUPPRESS
@@ -106,10 +106,11 @@ def prepare(root: Path, wanted: str = "") -> None:
     say(f"Ready: .venv ({seconds:.0f} s). The next run starts at once.")
 
 
-def check_port(port: int) -> None:
+def check_port(number: str) -> None:
     """Refuse an occupied port before minutes are spent on installing."""
+    port = int(number) if number.isdigit() else 0
     if not 0 < port < 65536:
-        raise SetupError(f"PORT must be between 1 and 65535, not {port}.")
+        raise SetupError(f"PORT is a number from 1 to 65535, not {number!r}.")
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         if os.name == "posix":  # a port that was just left is free
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -141,7 +142,7 @@ def find_python(wanted: str = "") -> str:
             raise SetupError(f"there is no working Python at {wanted!r}.")
         if version not in SUPPORTED:
             raise SetupError(
-                f"nlp_dawn needs {SUPPORTED_NAMES}; {wanted} is "
+                f"the book needs {SUPPORTED_NAMES}, and {wanted} is "
                 f"Python {dotted(version)}."
             )
         return with_venv(version, path)
@@ -154,7 +155,7 @@ def find_python(wanted: str = "") -> str:
         if version:
             found.append(dotted(version))
     raise SetupError(
-        f"nlp_dawn needs {SUPPORTED_NAMES}, and here is only Python "
+        f"the book needs {SUPPORTED_NAMES}, and here is only Python "
         f"{', '.join(found) or dotted(sys.version_info[:2])}; install one of "
         "them, or name it: make PYTHON=/path/to/python3.12"
     )
@@ -204,13 +205,12 @@ def with_venv(version: "tuple[int, ...]", path: str) -> str:
 def check_same_python(venv: Path, wanted: str) -> None:
     """Refuse to keep an environment whose Python is not the one asked for."""
     have, _ = probe_python(str(python_of(venv)))
-    asked, _ = probe_python(wanted)
+    asked, _ = probe_python(find_python(wanted))
     if have and asked != have:
-        other = f"Python {dotted(asked)}" if asked else "no working Python"
         raise SetupError(
             f".venv was made with Python {dotted(have)}, and {wanted} is "
-            f"{other}; to change over, remove .venv and run the same command "
-            "again."
+            f"Python {dotted(asked)}; to change over, remove .venv and run the "
+            "same command again."
         )
 
 
@@ -220,7 +220,7 @@ def check_foreign(venv: Path) -> None:
     if version not in SUPPORTED:
         have = f"Python {dotted(version)}" if version else "no working Python"
         raise SetupError(
-            f".venv has {have}, and nlp_dawn needs {SUPPORTED_NAMES}; remove "
+            f".venv has {have}, and the book needs {SUPPORTED_NAMES}; remove "
             ".venv and run the same command again."
         )
     if not installed_version(venv, "pip"):
