@@ -26,7 +26,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from nlp_dawn.exercises import catalog
 from nlp_dawn.exercises.specification import Exercise, Implement, Predict
@@ -101,10 +101,11 @@ class Solutions:
 class _Block:
     """A heading, a piece of text, a fenced block or a code cell."""
 
-    kind: str
+    kind: Literal["heading", "text", "fence", "cell"]
     text: str
     line: int
     level: int = 0
+    language: str = ""
 
 
 def read_chapter(key: str) -> dict[str, Section]:
@@ -284,10 +285,10 @@ class _Reader:
         began = number + 1
 
         def end_prose() -> None:
-            if "".join(prose).strip():
-                blocks.append(
-                    _Block("text", "\n".join(prose).strip("\n"), began)
-                )
+            text = "\n".join(prose)
+            if text.strip():
+                empty = len(text) - len(text.lstrip("\n"))
+                blocks.append(_Block("text", text.strip("\n"), began + empty))
             prose.clear()
 
         while number < len(lines):
@@ -337,16 +338,16 @@ class _Reader:
         if info == _CELL:
             if code.startswith((":", "---")):
                 raise self.fail(start + 1, "cell options are not understood")
-            kind = "cell"
+            block = _Block("cell", code, start, language="python")
         elif info.startswith("{"):
             raise self.fail(
                 start, f"{info!r}: only {_CELL!r} and plain blocks are allowed"
             )
         else:
-            kind = info or "plain"
-        if kind in ("cell", "python"):
+            block = _Block("fence", code, start, language=info)
+        if block.language == "python":
             self._parse(code, start)
-        return _Block(kind, code, start), number + 1
+        return block, number + 1
 
     def _parse(self, code: str, line: int) -> None:
         try:
@@ -405,8 +406,8 @@ class _Reader:
             name=title[2],
             title=title[1],
             statement=_markdown(statement),
-            given=self._code(parts, "Given", "cell", heading.line, only=True),
-            stub=self._code(parts, "Stub", "python", heading.line, only=True),
+            given=self._code(parts, "Given", "cell", heading.line),
+            stub=self._code(parts, "Stub", "fence", heading.line),
             answer=self._code(parts, "Solution", "cell", heading.line),
             solution=_markdown(parts["Solution"]),
             line=heading.line,
@@ -416,29 +417,28 @@ class _Reader:
         self,
         parts: Mapping[str, Sequence[_Block]],
         name: str,
-        kind: str,
+        kind: Literal["cell", "fence"],
         line: int,
-        *,
-        only: bool = False,
     ) -> str:
+        """Return the one piece of code of a part."""
         if name == "Given" and name not in parts:
             return ""
         blocks = parts.get(name, ())
-        code = [b for b in blocks if b.kind == kind]
+        code = [b for b in blocks if b.kind == kind and b.language == "python"]
         what = "code cell" if kind == "cell" else "python block"
         if len(code) != 1:
             raise self.fail(
                 blocks[0].line if blocks else line,
                 f"'### {name}' has one {what}, here {len(code)}",
             )
-        if only and len(blocks) > 1:
-            other = next(b for b in blocks if b is not code[0])
-            raise self.fail(
-                other.line, f"'### {name}' has one {what} and nothing else"
-            )
-        if name == "Solution" and len(blocks) == 1:
+        others = [b for b in blocks if b is not code[0]]
+        if name == "Solution" and not others:
             raise self.fail(
                 code[0].line, "'### Solution' has to say why it is right"
+            )
+        if name != "Solution" and others:
+            raise self.fail(
+                others[0].line, f"'### {name}' has one {what} and nothing else"
             )
         return code[0].text
 
@@ -452,10 +452,7 @@ def _markdown(blocks: Sequence[_Block]) -> str:
         elif block.kind == "heading":
             parts.append(f"{'#' * block.level} {block.text}")
         else:
-            language = {"cell": "python", "plain": ""}.get(
-                block.kind, block.kind
-            )
-            parts.append(f"```{language}\n{block.text}\n```")
+            parts.append(f"```{block.language}\n{block.text}\n```")
     return "\n\n".join(parts)
 
 

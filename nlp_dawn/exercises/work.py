@@ -1,6 +1,7 @@
 """A reader's notebooks: finding, reading and carefully changing them."""
 
 import ast
+import contextlib
 import json
 import os
 import tempfile
@@ -132,25 +133,28 @@ def load(path: Path) -> Work:
         for cell in cells
     ):
         raise WorkError(f"{path} is not a notebook: it has no cells.")
-    about = notebook.get("metadata", {}).get("nlp_dawn", {})
-    key = about.get("chapter") if isinstance(about, dict) else None
-    if key not in catalog.chapters():
+    about = notebook.get("metadata")
+    for name in ("nlp_dawn", "chapter"):
+        about = about.get(name) if isinstance(about, dict) else None
+    if not isinstance(about, str) or about not in catalog.chapters():
         raise WorkError(
             f"{path} is not a notebook of exercises: its metadata names no "
             "chapter of this book."
         )
-    return Work(path, key, notebook)
+    return Work(path, about, notebook)
 
 
 def find(folder: Path) -> Iterator[Work]:
     """Yield the notebooks of exercises in a folder, in the book's order."""
     found = []
-    for path in sorted(folder.rglob("*.ipynb")):
-        if _SKIPPED.isdisjoint(path.parts):
-            try:
-                found.append(load(path))
-            except WorkError:
-                continue  # a notebook of something else
+    # As deep as `start` makes it, seen from one folder above: a search of
+    # someone's whole home would take minutes.
+    for pattern in ("*.ipynb", "*/*.ipynb", "*/*/*.ipynb"):
+        for path in sorted(folder.glob(pattern)):
+            if _SKIPPED.isdisjoint(path.parts):
+                # Other notebooks may lie about.
+                with contextlib.suppress(WorkError):
+                    found.append(load(path))
     order = catalog.chapters()
     yield from sorted(found, key=lambda work: order.index(work.key))
 
