@@ -13,8 +13,11 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from nlp_dawn.figures import style
 from nlp_dawn.figures.states import Exploration, State, describe
+from nlp_dawn.typing import Array
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -25,6 +28,10 @@ POINTS = 72  # SVG units per inch
 LEFT, RIGHT, BOTTOM, TOP = 0.65, 0.12, 0.52, 0.32
 PADDING = 2.0
 
+#: How far, in SVG units, a curve may be from the one that was drawn: less
+#: than a tenth of a pixel, for a third of the points.
+TOLERANCE = 0.06
+
 #: How far outside its panel, in panel widths or heights, a state may draw
 #: before it is taken for a mistake (text at coordinates off the axes).
 STRAY = 0.5
@@ -33,6 +40,11 @@ _TAG = re.compile(r"<[^>]*>")
 _REFERENCE = re.compile(r'(url\(#|href="#)([^)"]+)')
 _COORDINATES = re.compile(
     r'\b(d|x|y|x1|x2|y1|y2|width|height|points|transform)="([^"]*)"'
+)
+# Straight strokes only: moves and lines, perhaps closed, in one piece.
+_POLYLINE = re.compile(
+    r'(?<= d=")M (?P<points>-?[\d.]+ -?[\d.]+(?:\s+L -?[\d.]+ -?[\d.]+){9,})'
+    r"\s*(?P<close>z\s*)?(?=\")"
 )
 _LONG_NUMBER = re.compile(r"-?\d+\.\d{3,}(?:e-?\d+)?")
 
@@ -260,15 +272,76 @@ def _tidy_tag(tag: str, used: set[str], prefix: str) -> str:
     tag = tag.replace("#000000", "currentColor")
     tag = re.sub(r" ?font-family: [^;\"]*;?", "", tag)
     tag = re.sub(r' transform="rotate\(-?0 [^)]*\)"', "", tag)
+    tag = _POLYLINE.sub(_simplified, tag)
     return _COORDINATES.sub(
         lambda m: f'{m[1]}="{_LONG_NUMBER.sub(_shorten, m[2])}"', tag
     )
+
+
+def _simplified(polyline: re.Match[str]) -> str:
+    numbers = polyline["points"].replace("L", " ").split()
+    points = np.array(numbers, dtype=float).reshape(-1, 2)
+    kept = points[simplify(points, TOLERANCE)]
+    path = " \nL ".join(f"{_short(x, 1)} {_short(y, 1)}" for x, y in kept.tolist())
+    return f"M {path}{' z' if polyline['close'] else ''}"
+
+
+def simplify(points: Array, tolerance: float) -> Array:
+    """Choose the points of a polyline that keep its shape.
+
+    The end points are kept, and between two that are kept the one farthest
+    from their chord, as long as that is farther than `tolerance`
+    (Ramer, Douglas and Peucker).
+
+    Parameters
+    ----------
+    points : (N, 2)
+        The polyline, N at least 2.
+    tolerance : float
+        The largest distance that is given up.
+
+    Returns
+    -------
+    (N,) of bool
+        Which points to keep.
+
+    Examples
+    --------
+    >>> line = np.array([[0.0, 0.0], [1.0, 0.01], [2.0, 0.0], [2.0, 5.0]])
+    >>> simplify(line, 0.1)
+    array([ True, False,  True,  True])
+    """
+    keep = np.zeros(len(points), dtype=bool)
+    keep[[0, -1]] = True
+    spans = [(0, len(points) - 1)]
+    while spans:
+        first, last = spans.pop()
+        if last - first < 2:
+            continue
+        chord = points[last] - points[first]
+        offsets = points[first + 1 : last] - points[first]
+        length = float(chord @ chord)
+        # The distance to the chord, not to its line: a curve may turn back.
+        along = (
+            np.clip(offsets @ chord / length, 0, 1)
+            if length
+            else np.zeros(len(offsets))
+        )
+        gaps = offsets - along[:, None] * chord
+        squares = (gaps * gaps).sum(axis=1)
+        farthest = int(squares.argmax())
+        if squares[farthest] > tolerance**2:
+            middle = first + 1 + farthest
+            keep[middle] = True
+            spans += [(first, middle), (middle, last)]
+    return keep
 
 
 def _shorten(number: re.Match[str]) -> str:
     return _short(float(number[0]))
 
 
-def _short(value: float) -> str:
+def _short(value: float, decimals: int = 2) -> str:
     # Adding zero turns −0 into 0.
-    return f"{round(value, 2) + 0.0:.2f}".rstrip("0").rstrip(".")
+    text = f"{round(value, decimals) + 0.0:.{decimals}f}"
+    return text.rstrip("0").rstrip(".")

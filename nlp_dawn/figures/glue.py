@@ -38,7 +38,7 @@ def glue(name: str, value: float | int | str) -> None:
 
     # The form that MyST-NB's glue roles look for.
     prefix = "application/papermill.record/"
-    display(
+    display(  # type: ignore[no-untyped-call]
         {f"{prefix}text/plain": repr(value)},
         raw=True,
         metadata={"scrapbook": {"name": name, "mime_prefix": prefix}},
