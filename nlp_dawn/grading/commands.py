@@ -66,13 +66,14 @@ from nlp_dawn.grading.submissions import (
     plan,
 )
 
+# All but the first line: what the sandbox protects from, and what not.
+_PROTECTION = (nlp_dawn.grading.__doc__ or "").partition("\n\n")[2]
 _EPILOG = f"""\
 SUBMISSIONS has one folder per student with a notebook somewhere in it, or one
 notebook per student. Interrupted and started again, the command goes on where
 it was; run again later, it grades what is new or has changed.
 
-what it protects from, and what not:
-{nlp_dawn.grading.__doc__}
+{_PROTECTION}
 Run 'nlp-dawn doctor grade' to see whether this machine can grade.
 """
 
@@ -201,6 +202,7 @@ def run_grade(arguments: argparse.Namespace) -> int:
             f"{out} lies in {folder}, so that it would be graded itself; name "
             "a folder outside"
         )
+    _try_the_sandbox()
     submissions = find_submissions(folder)
     if not submissions:
         raise CommandError(
@@ -208,8 +210,7 @@ def run_grade(arguments: argparse.Namespace) -> int:
             "nor a notebook (.ipynb)"
         )
     keys = _chapters(submissions, arguments.chapter)
-    _try_the_sandbox()
-    console = Console()
+    console = Console(markup=False)
     with ExitStack() as stack:
         try:
             book = stack.enter_context(Gradebook(out, create=True))
@@ -249,6 +250,7 @@ def run_grade(arguments: argparse.Namespace) -> int:
             )
             return 130
         finally:
+            book.recover()
             book.write_scores()
             book.write_feedback()
         book.end(run)
@@ -495,7 +497,7 @@ _MANY = 40
 
 def run_gradebook(arguments: argparse.Namespace) -> int:
     """Show or export a gradebook; see ``nlp-dawn gradebook --help``."""
-    console = Console()
+    console = Console(markup=False)
     try:
         with Gradebook(arguments.folder) as book:
             scores = book.scores(arguments.student)

@@ -301,6 +301,10 @@ class Gradebook:
         self.session.add(score)
         self.session.commit()
 
+    def recover(self) -> None:
+        """Forget what was half written when an error or a Ctrl-C came."""
+        self.session.rollback()
+
     def scores(self, student: str | None = None) -> Sequence[Score]:
         """Return all scores, or a student's: by student, in book order."""
         query = select(Score).order_by(Score.student, Score.position, Score.id)

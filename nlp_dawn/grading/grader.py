@@ -6,6 +6,7 @@ the notebook and on the page, compares them.
 """
 
 import contextlib
+import math
 import threading
 import time
 from collections.abc import Sequence
@@ -34,8 +35,8 @@ from nlp_dawn.grading.sandbox import (
 )
 from nlp_dawn.grading.submissions import Cell, Notebook, Plan, plan
 
-#: Longest cell that is run, in characters.
-MAX_CELL = 1 << 20
+#: Longest cell that is run, in characters; as JSON each may take 12 bytes.
+MAX_CELL = 300_000
 _LONGEST = 500
 #: How many workers one question may lose before its other cells are left out,
 #: and how many more before its other cases are given up.
@@ -190,13 +191,14 @@ def run_question(
             defining=True,
         )
         return Run((outcome,) * len(cases), chosen.notes)
+    deadlines = deadlines or Deadlines()
     question = _Question(
         chosen,
         chosen.answer,
         exercise,
         given,
-        deadlines or Deadlines(),
-        limits or Limits(),
+        deadlines,
+        limits or Limits(cpu=math.ceil(deadlines.question) + 5),
         stop,
     )
     with question:

@@ -19,6 +19,8 @@ from nlp_dawn.exercises.specification import Exercise
 
 #: Largest notebook that is read, in bytes.
 MAX_NOTEBOOK = 10 << 20
+#: Most cells of a notebook: each is looked through for every question.
+MAX_CELLS = 2_000
 #: Most notebooks of one student that are looked at.
 MAX_NOTEBOOKS = 100
 #: Files that a folder is searched for notebooks, and how deep.
@@ -257,10 +259,11 @@ def read_bytes(path: Path) -> bytes:
             if path.is_symlink()
             else f"The file cannot be opened ({error.strerror})."
         ) from None
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(descriptor)
+        raise UnreadableError("This is not a file.")
     with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise UnreadableError("This is not a file.")
         content = file.read(MAX_NOTEBOOK + 1)
     if len(content) > MAX_NOTEBOOK:
         raise UnreadableError(
@@ -319,6 +322,11 @@ def parse(content: bytes, path: str) -> Notebook:
             "and hand it in again."
             if isinstance(tree, dict) and "worksheets" in tree
             else "The file is not a notebook: it has no cells."
+        )
+    if len(tree["cells"]) > MAX_CELLS:
+        raise UnreadableError(
+            f"The notebook has {len(tree['cells'])} cells, more than "
+            f"{MAX_CELLS}."
         )
     about = _about(tree)
     chapter = about.get("chapter")

@@ -34,10 +34,13 @@ _LENGTHS = struct.Struct("<II")
 #: Bytes before a header: the two lengths.
 PREFIX = _LENGTHS.size
 
-# Every dtype that may cross, as written in the header.
+# Every dtype that may cross, by its name in the header.
 _DTYPES = {
-    dtype.str: dtype
-    for dtype in (np.dtype(code).newbyteorder("<") for code in "?bhiqBHIQefdFD")
+    code: np.dtype(code)
+    for code in (
+        *("|b1", "|i1", "<i2", "<i4", "<i8", "|u1", "<u2", "<u4", "<u8"),
+        *("<f2", "<f4", "<f8", "<c8", "<c16"),
+    )
 }
 _SCALARS = frozenset(
     kind for kind in np.sctypeDict.values() if np.dtype(kind).kind in "biufc"

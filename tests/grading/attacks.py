@@ -703,13 +703,11 @@ ATTACKS: dict[str, Attack] = {
     "input() in the answer": Attack(
         inside("input('?')"), points=(0, 2), says="EOFError"
     ),
-    "100 losses in scratch cells": Attack(
-        scratch="import os\nos._exit(1)",
-    ),
     "an integer without end": Attack(
-        KL.replace("kl(p, q)", "unused()").replace("np.sum", "np.mean")
-        + "def softmax(x):\n    return 10**5000",
-        points=(0, 2),
+        "def softmax(x):\n    return 10**5000", points=(0, 2), says="digits"
+    ),
+    "an integer beyond every float": Attack(
+        kl="def kl(p, q):\n    return 10**400", points=(2, 0)
     ),
     "a huge value": Attack(
         inside("", "np.zeros(40_000_000)").replace("\n\n", "\n"),
