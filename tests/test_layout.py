@@ -432,7 +432,10 @@ def test_no_file_names_a_machine_or_a_package_registry():
         "ubuntu" + ".com",
     ]
     homes = [rf"(?<![\w.$}}])/{name}/" for name in ("work", "root", "opt")]
-    homes += [r"(?<![\w.])/(?:home|Users)/\w", r"[A-Z]:\\+Users"]
+    homes += [
+        r"(?<![\w.])/(?:home|Users)/(?!me\b)\w",
+        r"[A-Z]:\\+Users\\+(?!me\b)",
+    ]
     trace = re.compile("|".join([*map(re.escape, hosts), *homes]))
     found = []
     for path in committed_files():
