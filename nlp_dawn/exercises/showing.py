@@ -27,8 +27,9 @@ def headline(result: Result) -> str:
         return f"✓ {result.exercise}: right, {points}."
     if result.status == "failed":
         return f"✗ {result.exercise}: not yet right, {points}."
-    mark = "…" if result.status == "not done" else "?"
-    return f"{mark} {result.exercise}: {result.status}."
+    if result.status == "not done":
+        return f"… {result.exercise}: {points}."
+    return f"? {result.exercise}"
 
 
 def as_text(result: Result, *, where: str = "notebook") -> str:
@@ -44,9 +45,10 @@ def as_text(result: Result, *, where: str = "notebook") -> str:
     blocks = [headline(result)]
     if result.message:
         blocks.append(_wrapped(result.message, "  "))
-    call = "\n".join(f"    {line}" for line in _call(result))
-    if call:
-        blocks.append(call)
+    call = list(_call(result))
+    if call and result.label:
+        blocks.append(f"  With {result.label}:")
+    blocks += [f"    {line}" for line in call]
     if result.explanations:
         blocks.append(
             "\n".join(
@@ -70,13 +72,15 @@ def as_html(result: Result) -> str:
         parts.append(f"<p>{marked_up(result.message)}</p>")
     call = "\n".join(_call(result))
     if call:
+        if result.label:
+            parts.append(f"<p>With {html.escape(result.label)}:</p>")
         parts.append(
-            '<pre style="white-space: pre-wrap; margin: 0 0 .5em">'
+            '<pre style="white-space: pre-wrap; margin: 0 0 1em 1em">'
             f"{html.escape(call)}</pre>"
         )
     if result.explanations:
         items = "".join(
-            f"<li>{marked_up(choice)}<br>{marked_up(why)}</li>"
+            f"<li><strong>{marked_up(choice)}</strong><br>{marked_up(why)}</li>"
             for choice, why in result.explanations
         )
         parts.append(
@@ -101,8 +105,7 @@ def as_html(result: Result) -> str:
 
 def _call(result: Result) -> Iterator[str]:
     if result.call:
-        about = f"  # {result.label}" if result.label else ""
-        yield f"{result.call}{about}"
+        yield result.call
     if result.got and result.status == "failed":
         yield f"your answer: {result.got}"
     if result.expected:
@@ -116,7 +119,7 @@ def _groups(result: Result) -> Iterator[str]:
     for group in result.groups:
         mark = "✓" if group.passed else "✗"
         yield (
-            f"{mark} {group.points}/{group.max_points} {group.about} "
+            f"{mark} {group.points}/{group.max_points} points: {group.about} "
             f"({group.right} of {group.cases} cases right)"
         )
 

@@ -218,7 +218,7 @@ def test_check_says_what_is_wrong_and_fails(folder, capsys):
         " ".join(out.split())
     )
     assert "nlp-dawn exercises hint kl_divergence" in out
-    assert "… best_sigma: not done." in out
+    assert "… best_sigma: 0 of 2 points." in out
 
 
 def test_check_repeats_its_inputs_with_the_seed(folder, capsys):

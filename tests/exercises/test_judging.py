@@ -497,8 +497,10 @@ def test_the_result_reads_well_as_text(center):
     lines = str(result).splitlines()
     assert lines[0] == "✗ center: not yet right, 2 of 3 points."
     assert lines[1] == "  One mean for all rows."
-    assert "  ✓ 2/2 vectors (2 of 2 cases right)" in lines
-    assert "  ✗ 0/1 matrices (0 of 1 cases right)" in lines
+    assert lines[2] == "  With rows of a matrix:"
+    assert lines[3].startswith("    center(np.array([[")
+    assert "  ✓ 2/2 points: vectors (2 of 2 cases right)" in lines
+    assert "  ✗ 0/1 points: matrices (0 of 1 cases right)" in lines
     assert 'check("center", seed=7)' in str(result)
     assert repr(result) == str(result)
 
