@@ -64,7 +64,7 @@ def build(
     started = time.perf_counter()
     print("reading the pages", flush=True)
     status = _run_sphinx(project, output, strict=strict, only=only, fresh=fresh)
-    failed = _report_pages(output)
+    failed = report_pages(output)
     if failed:
         raise CommandError(
             "the book was not built: "
@@ -153,7 +153,7 @@ def _contents_of_one(key: str) -> str:
     )
 
 
-def _report_pages(output: Path) -> list[str]:
+def report_pages(output: Path) -> list[str]:
     """Say what each page cost and return those that failed."""
     report = output / "pages.json"
     if not report.exists():

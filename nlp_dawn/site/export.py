@@ -479,18 +479,21 @@ class _Writer:
     # Inside a line ----------------------------------------------------------
 
     def _inline(self, block: Block) -> str:
-        kept = [
-            line
-            for line in block.body
-            if not _TARGET.match(line) and not line.startswith("%")
-        ]
-        if block.body and not kept:
-            return ""
         # A token may run over lines, but not over paragraphs.
-        return "\n\n".join(
-            self._replace(part, block.line)
-            for part in re.split(r"\n[ \t]*\n", "\n".join(kept))
-        )
+        parts: list[str] = []
+        paragraph: list[str] = []
+        began = block.line
+        for number, line in enumerate([*block.body, ""], block.line):
+            if _TARGET.match(line) or line.startswith("%"):
+                continue
+            if line.strip():
+                if not paragraph:
+                    began = number
+                paragraph.append(line)
+            else:
+                parts.append(self._replace("\n".join(paragraph), began))
+                paragraph = []
+        return "\n\n".join(part for part in parts if part) + "\n"
 
     def _replace(self, text: str, line: int) -> str:
         def one(match: re.Match[str]) -> str:
