@@ -99,14 +99,16 @@ class Painter:
     """
 
     def __init__(self, exploration: Exploration, prefix: str) -> None:
+        from matplotlib import rc_context
         from matplotlib.figure import Figure
 
         self.exploration = exploration
         self.prefix = prefix
-        self._figures = [
-            Figure(figsize=exploration.figsize, dpi=POINTS)
-            for _ in range(exploration.panels)
-        ]
+        with rc_context(style.RC):
+            self._figures = [
+                Figure(figsize=exploration.figsize, dpi=POINTS)
+                for _ in range(exploration.panels)
+            ]
 
     def paint(self, state: State) -> Picture:
         """Draw one state.

@@ -60,7 +60,7 @@
       if (this.#controls || !this.isConnected) return;
       if (typeof DecompressionStream === "undefined") return;
       this.#controls = JSON.parse(
-        this.querySelector("script.controls").textContent,
+        this.querySelector("script.figure-controls").textContent,
       );
       const rows = this.querySelectorAll(".control");
       this.#controls.forEach((control, k) => {
@@ -122,7 +122,7 @@
 
     #load() {
       this.#table ??= (async () => {
-        const script = this.querySelector("script.states");
+        const script = this.querySelector("script.figure-states");
         const content = await decompress(script.textContent);
         const texts = decode(content, script.dataset.encoding);
         const { lines, extra } = content;

@@ -89,7 +89,7 @@ def markup(exploration: Exploration) -> str:
     first = pictures[exploration.start_index]
     anchor = f"figure-{exploration.id}"
     packed = pack(*_table(pictures, box))
-    described = _script("controls", _described(exploration.controls))
+    described = _script("figure-controls", _described(exploration.controls))
     return (
         f'<{ELEMENT} class="{ELEMENT}" id="{anchor}"'
         f' data-concepts="{escape(" ".join(exploration.concepts))}">\n'
@@ -104,7 +104,7 @@ def markup(exploration: Exploration) -> str:
         f"{escape(first.sentence)}</p></div>\n"
         "</figure>\n"
         f"{described}"
-        f'<script type="text/plain" class="states" data-encoding='
+        f'<script type="text/plain" class="figure-states" data-encoding='
         f'"{packed.encoding}">{packed.data}</script>\n'
         f"</{ELEMENT}>\n"
     )
