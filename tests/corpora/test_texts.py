@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from nlp_dawn import corpora
-from nlp_dawn.corpora import _files, _load
+from nlp_dawn.corpora import _files, _load, _readers
 
 FILES = {
     file.path: file for name in corpora.names() for file in _load.files(name)
@@ -120,6 +120,29 @@ def test_the_labels_belong_to_their_sentences(data: Path) -> None:
     index = polarity.texts.index(first)
     assert polarity.label_names[polarity.labels[index]] == "positive"
     assert not any(text != text.strip() or not text for text in polarity.texts)
+
+
+def test_the_movie_reviews_keep_their_verdicts(data: Path) -> None:
+    reviews = corpora.load("movie_reviews")
+    verdicts = {
+        text[:40]: reviews.label_names[label]
+        for text, label in zip(reviews.texts, reviews.labels, strict=True)
+    }
+    assert verdicts["plot : two teen couples go to a church p"] == "negative"
+
+
+def test_only_a_line_feed_ends_a_sentence() -> None:
+    # Damaged and lawful characters at which str.splitlines would also cut.
+    content = "well\x85 then\u2028now\x0c !\nnext .\n".encode()
+    reader = _readers.READERS["sentence_polarity"]
+    corpus = reader(
+        {"rt-polarity.neg": content, "rt-polarity.pos": b""},
+        name="",
+        source="",
+        license="",
+    )
+    assert isinstance(corpus, corpora.LabelledTexts)
+    assert corpus.texts == ("well… then\u2028now\x0c !", "next .")
 
 
 def test_every_tatoeba_sentence_keeps_its_attribution(data: Path) -> None:
