@@ -252,7 +252,15 @@ def install(venv: Path, root: Path) -> None:
     )
     pip(venv, "install", "--requirement", "requirements.txt")
     say("Installing nlp_dawn itself ...")
-    pip(venv, "install", "--no-deps", "--editable", ".")
+    # The pinned build tools are there; nothing else is downloaded for this.
+    pip(
+        venv,
+        "install",
+        "--no-build-isolation",
+        "--no-deps",
+        "--editable",
+        ".",
+    )
 
 
 def install_torch(venv: Path, pin: str) -> None:
