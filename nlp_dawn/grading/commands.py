@@ -53,6 +53,7 @@ from nlp_dawn.grading.grader import (
     verdict,
 )
 from nlp_dawn.grading.sandbox import (
+    Limits,
     Sandbox,
     SandboxUnavailableError,
     StoppedError,
@@ -105,16 +106,17 @@ def add_grade(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seed",
         type=_whole,
-        help="draw the inputs from this seed (default: the gradebook's last, "
-        "in a new one a random one)",
+        help="draw the inputs from this seed; take a new one when students "
+        "hand in again after feedback (default: the gradebook's last, in a "
+        "new gradebook a random one)",
     )
     parser.add_argument(
         "--jobs",
         type=_positive,
-        default=os.cpu_count() or 1,
+        default=_default_jobs(),
         metavar="N",
-        help="sandboxes at the same time (default: %(default)s, one per "
-        "processor)",
+        help="sandboxes at the same time (default: %(default)s, what this "
+        "machine has processors and memory for)",
     )
     parser.add_argument(
         "--timeout",
@@ -142,6 +144,16 @@ def add_gradebook(parser: argparse.ArgumentParser) -> None:
         "--csv", type=Path, metavar="FILE", help="write the scores to FILE"
     )
     parser.set_defaults(run=run_gradebook)
+
+
+def _default_jobs() -> int:
+    """Return how many sandboxes this machine can run side by side."""
+    if not hasattr(os, "sched_getaffinity"):
+        return 1  # no Linux: the sandbox will say so
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return max(
+        1, min(len(os.sched_getaffinity(0)), memory // Limits().memory - 1)
+    )
 
 
 def _whole(text: str) -> int:

@@ -361,13 +361,14 @@ class Sandbox:
     SandboxUnavailableError
         On entering, if no sandbox can be started here.
 
-    Examples
-    --------
-    >>> with Sandbox() as sandbox:  # doctest: +SKIP
-    ...     sandbox.ask({"op": "run", "source": "x = 6 * 7"}, seconds=2)
-    ...     sandbox.ask({"op": "read", "name": "x"}, seconds=2)["value"]
-    {'outcome': 'returned'}
-    42
+    Notes
+    -----
+    In use::
+
+        with Sandbox() as sandbox:
+            cell = {"op": "run", "source": "x = 6 * 7", "answer": False}
+            sandbox.ask(cell, seconds=2)
+            sandbox.ask({"op": "read", "name": "x"}, seconds=2)["value"]  # 42
     """
 
     def __init__(
@@ -423,8 +424,6 @@ class Sandbox:
             If grading was stopped.
         """
         deadline = time.monotonic() + seconds
-        if self._received:
-            raise WorkerProtocolError("it replied before it was asked")
         # A number that cannot be guessed: a reply prepared beforehand, or one
         # from a thread left over from the last question, does not carry it.
         number = secrets.token_hex(8)

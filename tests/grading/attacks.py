@@ -281,6 +281,9 @@ ATTACKS: dict[str, Attack] = {
     "30 GB": Attack(
         inside("np.ones(30 << 27).sum()"), points=(0, 2), says="MemoryError"
     ),
+    "2 GB, where 1 is allowed": Attack(
+        inside("np.ones(2 << 27).sum()"), points=(0, 2), says="MemoryError"
+    ),
     "30 GB in small pieces": Attack(
         inside("held = []\nwhile True: held.append(bytearray(1 << 20))"),
         points=(0, 2),
@@ -610,7 +613,7 @@ ATTACKS: dict[str, Attack] = {
             "time.sleep(0.02)"
         ),
         points=(0, 2),
-        says="something else|before it was asked",
+        says="something else",
     ),
     "system calls": Attack(
         "import os\n" + inside(_SYSTEM_CALLS), points=(0, 2)

@@ -18,49 +18,67 @@ def _prerequisites(key, exercise):
 
 
 def _answers():
-    """Yield every answer that the specifications know, with a name."""
+    """Return every answer that the specifications know, with a name.
+
+    For one exercise of each kind, also what may be handed in for any.
+    """
+    answers, kinds = [], set()
     for key in catalog.chapters():
         sections = read_chapter(key)
         for exercise in catalog.exercises_of(key):
-            section = sections[exercise.name]
-            answers = {
-                "solution": section.answer,
-                "stub": section.stub,
-                "nothing": "# to do",
+            sources = {
+                "solution": sections[exercise.name].answer,
+                "stub": sections[exercise.name].stub,
                 **{
                     f"alternative {number}": source
                     for number, source in enumerate(exercise.right_sources(), 1)
                 },
                 **exercise.wrong_sources(),
-                "an error": f"{exercise.answer_name} = 1 / 0",
-                "no Python": f"{exercise.answer_name} = = 1",
-                "SciPy": "import scipy.special",
-                "the library": (
-                    "from nlp_dawn.foundations.divergence import kl_divergence"
-                ),
-                "exit": "import sys; sys.exit(1)",
-                "a text": f'{exercise.answer_name} = "dawn"',
-                "a function of nothing": (
-                    f"def {exercise.answer_name}(*args, **kwargs):\n"
-                    "    return undefined"
-                ),
-                "a set": (
-                    f"{exercise.answer_name} = lambda *args, **kwargs: {{1, 2}}"
-                ),
-                "a change in place": (
-                    f"def {exercise.answer_name}(*args, **kwargs):\n"
-                    "    for array in args:\n"
-                    "        array *= 0\n"
-                    "    return args[0].sum(axis=-1)"
-                ),
-                "its arguments": (
-                    f"{exercise.answer_name} = lambda *args, **kwargs: args"
-                ),
             }
-            for name, source in answers.items():
-                yield pytest.param(
+            if exercise.kind not in kinds:
+                kinds.add(exercise.kind)
+                sources |= _oddities(exercise.answer_name)
+            answers += [
+                pytest.param(
                     key, exercise, source, id=f"{exercise.name}-{name}"
                 )
+                for name, source in sources.items()
+            ]
+    return answers
+
+
+def _oddities(name):
+    return {
+        "nothing": "# to do",
+        "an error": f"{name} = 1 / 0",
+        "an error after the answer": f"{name} = 1\n1 / 0",
+        "no Python": f"{name} = = 1",
+        "SciPy": "import scipy.special",
+        "the library": (
+            "from nlp_dawn.foundations.divergence import kl_divergence"
+        ),
+        "another part of the package": f"from nlp_dawn import {name}",
+        "exit": "import sys; sys.exit(1)",
+        "a text": f'{name} = "dawn"',
+        "nan": f"{name} = np.nan",
+        "something undefined": (
+            f"def {name}(*args, **kwargs):\n    return undefined"
+        ),
+        "a set": f"{name} = lambda *args, **kwargs: {{1, 2}}",
+        "a change in place": (
+            f"def {name}(*args, **kwargs):\n"
+            "    for array in args:\n"
+            "        array *= 0\n"
+            "    return args[0].sum(axis=-1)"
+        ),
+        "its arguments": f"{name} = lambda *args, **kwargs: args",
+        "an assertion": f"def {name}(*args):\n    assert not args, 'why'",
+        "a warning": (
+            f"import warnings\n\ndef {name}(*args, **kwargs):\n"
+            "    warnings.warn('careful')\n"
+            "    return np.log(np.zeros(2))"
+        ),
+    }
 
 
 def _notebook(key, exercise, source):
@@ -89,7 +107,7 @@ def _cell(source, role, exercise):
     }
 
 
-@pytest.mark.parametrize(("key", "exercise", "source"), list(_answers()))
+@pytest.mark.parametrize(("key", "exercise", "source"), _answers())
 def test_notebook_and_grader_give_the_same_verdict(key, exercise, source):
     given = given_code(f"{key}:{exercise.name}")
     local = verdict(
