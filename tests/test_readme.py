@@ -1,11 +1,13 @@
 """What README and CONTRIBUTING tell people to type is there."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 
-from nlp_dawn import cli
+from nlp_dawn import __version__, cli
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ["README.md", "CONTRIBUTING.md"]
@@ -64,3 +66,20 @@ def test_every_link_into_the_repository_leads_somewhere(page):
     anchors = re.findall(r"\]\(#([\w-]+)\)", text_of(page))
     titles = re.findall(r"^#+ (.+)$", text_of(page), re.M)
     assert set(anchors) <= {title.lower().replace(" ", "-") for title in titles}
+
+
+def test_the_citation_agrees_with_the_package():
+    citation = yaml.safe_load(text_of("CITATION.cff"))
+    project = tomllib.loads(text_of("pyproject.toml"))
+    assert citation["version"] == project["project"]["version"] == __version__
+    assert set(citation["license"]) == set(
+        re.findall(r"MIT|CC-BY-4\.0", project["project"]["license"])
+    )
+    assert f"## {__version__} " in text_of("CHANGELOG.md")
+
+
+def test_the_citation_has_a_home_only_if_the_repository_has_one():
+    citation = yaml.safe_load(text_of("CITATION.cff"))
+    project = tomllib.loads(text_of("pyproject.toml"))
+    home = project["tool"]["nlp_dawn"]["repository"]
+    assert citation.get("repository-code", "") == home
