@@ -284,7 +284,9 @@ def _simplified(polyline: re.Match[str]) -> str:
     numbers = polyline["points"].replace("L", " ").split()
     points = np.array(numbers, dtype=float).reshape(-1, 2)
     kept = points[simplify(points, TOLERANCE)]
-    path = " \nL ".join(f"{_short(x, 1)} {_short(y, 1)}" for x, y in kept.tolist())
+    path = " \nL ".join(
+        f"{_short(x, 1)} {_short(y, 1)}" for x, y in kept.tolist()
+    )
     return f"M {path}{' z' if polyline['close'] else ''}"
 
 

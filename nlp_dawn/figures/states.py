@@ -260,9 +260,9 @@ def _texts(grid: tuple[Value, ...], kind: Kind) -> tuple[str, ...]:
                     f"{value + 0.0:.{decimals}f}".replace("-", "−")
                     for value in rounded
                 )
-    exact = [plain_number(value, digits=5) for value in numbers]
+    exact = [plain_number(value, digits=6) for value in numbers]
     if all(
-        math.isclose(float(f"{value:.5g}"), value, rel_tol=1e-9)
+        math.isclose(float(f"{value:.6g}"), value, rel_tol=1e-9)
         for value in numbers
     ):
         return tuple(exact)
