@@ -16,8 +16,8 @@ from nlp_dawn.site.doctor import checkout, find_chromium
 
 PAGE = "book/foundations/divergence.html"
 FIGURE = "#figure-two-directions"
-STEPS = 3  # of the first slider, from where the page starts
-WIDTH = 1100
+STEPS = 1  # of the first slider, from where the page starts
+WIDTH = 720
 
 
 def take(root: Path) -> list[Path]:
