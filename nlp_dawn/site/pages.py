@@ -175,7 +175,7 @@ def glossary(project: Project) -> str:
         "## English – 中文",
         "",
     ]
-    by_english = sorted(project.concepts, key=lambda c: c.english.casefold())
+    by_english = sorted(project.concepts, key=lambda c: _sorting(c.english))
     for letter, concepts in itertools.groupby(
         by_english, key=lambda c: _initial(c.english)
     ):
@@ -360,6 +360,15 @@ def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def _sorting(text: str) -> str:
+    """Return what a term is sorted by: itself, without leading signs.
+
+    >>> _sorting("[CLS], [SEP] and segments")
+    'cls], [sep] and segments'
+    """
+    return text.lstrip("".join(c for c in text if not c.isalnum())).casefold()
+
+
 def _initial(text: str) -> str:
-    first = next((c for c in text if c.isalnum()), "#")
-    return first.upper() if first.isascii() and first.isalpha() else "#"
+    first = _sorting(text)[:1].upper()
+    return first if first.isascii() and first.isalpha() else "0–9"

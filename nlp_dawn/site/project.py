@@ -136,7 +136,8 @@ class Project:
 
     def is_written(self, key: str) -> bool:
         """Whether the chapter `key` has a page."""
-        return self.page(key).exists()
+        planned = any(chapter.key == key for chapter in self.chapters)
+        return planned and self.page(key).exists()
 
     def written(self) -> list[Chapter]:
         """Return the chapters that have a page."""

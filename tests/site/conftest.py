@@ -1,0 +1,125 @@
+"""The built book, and a browser that reports everything it asks for."""
+
+import os
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, Route, sync_playwright
+
+from nlp_dawn.site.server import make_server
+
+ROOT = Path(__file__).parents[2]
+HTML = ROOT / "_build" / "html"
+
+
+@pytest.fixture(scope="session")
+def html() -> Path:
+    """Return the folder of the built book."""
+    if not (HTML / "index.html").exists():
+        reason = "the book is not built; run: nlp-dawn book build"
+        if os.environ.get("CI"):
+            pytest.fail(reason, pytrace=False)
+        pytest.skip(reason)
+    return HTML
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Give every built page to the tests that ask for `built_page`."""
+    if "built_page" in metafunc.fixturenames:
+        found = sorted(
+            path.relative_to(HTML).as_posix()
+            for path in HTML.rglob("*.html")
+            if "_static" not in path.parts
+        )
+        # Without a build there is one test, which says that.
+        metafunc.parametrize("built_page", found or ["index.html"])
+
+
+@pytest.fixture(scope="session")
+def browser(chromium: str) -> Iterator[Browser]:
+    """Return a browser that asks for nothing on its own account."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium,
+            args=[
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-background-networking",
+                "--disable-component-update",
+                "--disable-sync",
+                "--no-first-run",
+            ],
+        )
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Visit:
+    """A page in the browser, and what went wrong there."""
+
+    page: Page
+    foreign: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+    def open(self, path: Path) -> None:
+        """Open a file of the site, and follow it where it leads."""
+        self.page.goto(path.as_uri())
+        if path == HTML / "index.html":
+            self.page.wait_for_url("**/book/intro.html")
+
+    def wrong(self) -> list[str]:
+        """Return requests to other hosts, missing files, and errors."""
+        return self.foreign + self.failed + self.errors
+
+    def overflow(self) -> int:
+        """Return by how many pixels the page is wider than the screen."""
+        width: int = self.page.evaluate(
+            "document.documentElement.scrollWidth - window.innerWidth"
+        )
+        return width
+
+
+@pytest.fixture
+def visit(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Visit]:
+    """Return a page to be visited; parameters go to its browser context."""
+    context = browser.new_context(**getattr(request, "param", {}))
+    visit = Visit(context.new_page())
+
+    def ours_only(route: Route) -> None:
+        url = route.request.url
+        if url.startswith(("file:", "data:", "blob:", "http://127.0.0.1")):
+            route.continue_()
+        else:
+            visit.foreign.append(url)
+            route.abort()
+
+    context.route("**/*", ours_only)
+    page = visit.page
+    page.on("requestfailed", lambda request: visit.failed.append(request.url))
+    page.on("pageerror", lambda error: visit.errors.append(str(error)))
+    page.on(
+        "console",
+        lambda message: (
+            visit.errors.append(message.text)
+            if message.type == "error"
+            else None
+        ),
+    )
+    yield visit
+    context.close()
+
+
+@pytest.fixture(scope="session")
+def address(html: Path) -> Iterator[str]:
+    """Return the address of a local server of the book."""
+    with make_server(html, 0) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+        thread.join()

@@ -1,0 +1,188 @@
+"""Every built page: alone on the network, without errors, on a phone too."""
+
+import re
+from functools import cache
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urldefrag
+
+import pytest
+
+from nlp_dawn.site.project import Project
+
+pytestmark = pytest.mark.browser
+
+ROOT = Path(__file__).parents[2]
+PHONE = {"viewport": {"width": 390, "height": 844}}
+CHAPTERS = [f"book/{chapter.key}.html" for chapter in Project(ROOT).written()]
+
+
+def test_a_page_asks_nobody_else_and_has_no_error(html, visit, built_page):
+    visit.open(html / built_page)
+    visit.page.wait_for_load_state("networkidle")
+    assert visit.wrong() == []
+
+
+@pytest.mark.parametrize(
+    "visit",
+    [{**PHONE, "color_scheme": "light"}, {**PHONE, "color_scheme": "dark"}],
+    ids=["light", "dark"],
+    indirect=True,
+)
+def test_a_page_is_no_wider_than_a_phone(html, visit, built_page):
+    visit.open(html / built_page)
+    # Nothing is folded for this reader.
+    visit.page.evaluate(
+        "document.querySelectorAll('details').forEach(d => d.open = true)"
+    )
+    assert visit.overflow() <= 0
+
+
+@pytest.mark.parametrize(
+    "visit", [{"java_script_enabled": False}], ids=["no script"], indirect=True
+)
+@pytest.mark.parametrize("page", CHAPTERS)
+def test_formulas_are_readable_without_javascript(html, visit, page):
+    visit.open(html / page)
+    formulas = visit.page.locator("div.math .katex-html")
+    assert formulas.count() > 3
+    first = formulas.first.bounding_box()
+    assert first is not None
+    assert first["width"] > 50
+    assert "\\" not in formulas.first.inner_text()
+    source = (html / page).read_text("utf-8")
+    assert "katex-error" not in source
+    assert not re.search(r"<span class=\"math[^>]*>\\\(", source)
+
+
+@pytest.mark.parametrize("page", CHAPTERS)
+def test_formulas_are_set_in_their_own_font(html, visit, page):
+    visit.open(html / page)
+    visit.page.wait_for_load_state("networkidle")
+    loaded = visit.page.evaluate(
+        "[...document.fonts].filter(f => f.status == 'loaded')"
+        ".map(f => f.family)"
+    )
+    assert any("KaTeX_Main" in family for family in loaded)
+
+
+@pytest.mark.parametrize("page", CHAPTERS)
+def test_an_exercise_unfolds_hint_by_hint(html, visit, page):
+    visit.open(html / page)
+    box = visit.page.locator("div.exercise").first
+    folds = box.locator("details.fold")
+    assert folds.count() == 4
+    assert not folds.nth(0).locator("p").first.is_visible()
+    folds.nth(0).locator("summary").click()
+    assert folds.nth(0).locator("p").first.is_visible()
+    assert not folds.nth(3).locator("p").first.is_visible()
+
+
+def test_the_map_leads_to_the_written_chapters(html, visit):
+    intro = visit.page
+    visit.open(html / "book/intro.html")
+    links = intro.locator("svg.book-map a")
+    assert links.count() == len(CHAPTERS)
+    links.last.focus()
+    lit = intro.evaluate(
+        "[...document.querySelectorAll('svg.book-map .arc')]"
+        ".filter(a => getComputedStyle(a).strokeWidth == '2px').length"
+    )
+    assert lit == len(Project(ROOT).chapters[len(CHAPTERS) - 1].needs)
+    links.last.click()
+    intro.wait_for_load_state()
+    assert intro.url.endswith(CHAPTERS[-1])
+
+
+@pytest.mark.parametrize(
+    "visit",
+    [{"color_scheme": "light"}, {"color_scheme": "dark"}],
+    ids=["light", "dark"],
+    indirect=True,
+)
+def test_the_map_can_be_read_in_both_themes(html, visit):
+    visit.open(html / "book/intro.html")
+    for selector in (".part", ".written .title", ".planned .title"):
+        text = f"svg.book-map {selector}"
+        assert contrast(visit.page, text) >= 4.5, selector
+
+
+def contrast(page, selector):
+    """Return the contrast of an SVG text with the page behind it (WCAG)."""
+    colors = page.evaluate(
+        """selector => [
+          getComputedStyle(document.querySelector(selector)).fill,
+          getComputedStyle(document.body).backgroundColor,
+        ]""",
+        selector,
+    )
+
+    def luminance(color):
+        parts = [int(p) / 255 for p in re.findall(r"\d+", color)[:3]]
+        r, g, b = (
+            p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4
+            for p in parts
+        )
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b
+
+    light, dark = sorted(map(luminance, colors), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+# Links, which need no browser ------------------------------------------------
+
+
+class _Anchors(HTMLParser):
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.links: list[str] = []
+        self.ids: set[str] = set()
+        self.feed(path.read_text("utf-8"))
+
+    def handle_starttag(
+        self, tag: str, attributes: list[tuple[str, str | None]]
+    ) -> None:
+        for name, value in attributes:
+            if name == "id" and value:
+                self.ids.add(value)
+            if name in ("href", "src") and value:
+                self.links.append(value)
+
+
+@cache
+def anchors(path: Path) -> _Anchors:
+    return _Anchors(path)
+
+
+def test_internal_links_lead_somewhere(html, built_page):
+    here = html / built_page
+    broken = []
+    for link in anchors(here).links:
+        if re.match(r"[a-z]+:", link):
+            continue
+        address, anchor = urldefrag(unquote(link.partition("?")[0]))
+        target = (here.parent / address).resolve() if address else here
+        if not target.exists() or (
+            anchor
+            and target.suffix == ".html"
+            and anchor not in anchors(target).ids
+        ):
+            broken.append(link)
+    assert broken == []
+
+
+def test_nothing_is_loaded_from_another_host(html, built_page):
+    text = (html / built_page).read_text("utf-8")
+    loading = re.findall(
+        r"<(?:script|link|img|iframe|source|video|audio)\b[^>]*?"
+        r"(?:src|href)=[\"'](?:https?:)?//[^\"']+",
+        text,
+    )
+    assert loading == []
+
+
+def test_stylesheets_load_nothing_from_another_host(html):
+    for path in html.rglob("*.css"):
+        text = path.read_text("utf-8", errors="replace")
+        assert not re.search(r"url\([\"']?(?:https?:)?//", text), path
+        assert "@import" not in text or "http" not in text, path
