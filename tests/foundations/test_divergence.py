@@ -488,6 +488,35 @@ def test_reverse_fit_depends_on_where_it_starts(start):
 
 
 @pytest.mark.concept("kl-reverse")
+def test_from_the_middle_the_reverse_fit_is_caught_in_a_worse_minimum():
+    log_p = TWO_BUMPS.log_density(X)
+    found = descend(
+        lambda m, s: reverse_kl(m, s, log_p, X), 0.5, 0.7, n_steps=600
+    )
+    assert found.mean == pytest.approx(0, abs=1e-3)
+    assert found.std > 2
+    assert found.loss > 1.9 * math.log(2)
+    local = optimize.minimize(
+        lambda v: reverse_kl(v[0], v[1], log_p, X)[0],
+        [0.2, math.log(found.std)],
+        tol=1e-12,
+    )
+    assert_allclose([found.mean, math.log(found.std)], local.x, atol=1e-3)
+
+
+@pytest.mark.concept("kl-reverse")
+def test_while_the_bumps_are_close_the_reverse_fit_covers_both():
+    close = GaussianMixture((0.5, 0.5), (-1.5, 1.5), (0.7, 0.7))
+    log_p = close.log_density(X)
+    for start in (-3.0, 3.0):
+        found = descend(
+            lambda m, s: reverse_kl(m, s, log_p, X), start, 0.7, n_steps=600
+        )
+        assert found.mean == pytest.approx(0, abs=1e-3)
+        assert found.std == pytest.approx(1.5, abs=0.01)
+
+
+@pytest.mark.concept("kl-reverse")
 def test_one_of_two_far_modes_costs_ln_2():
     far = GaussianMixture((0.5, 0.5), (-6.0, 6.0), (0.7, 0.7))
     loss, _ = reverse_kl(6.0, math.log(0.7), far.log_density(X), X)

@@ -71,40 +71,23 @@ def cross_entropy(
     >>> float(loss).__round__(4), backward()
     (0.6931, array([[-0.5,  0.5]]))
     """
-    logits, targets = floats(logits, "logits"), np.asarray(targets)
-    if reduction not in ("mean", "sum", "none"):
-        raise ValueError(
-            f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}"
-        )
-    keep = _examples(logits, targets, ignore_index)  # (...)
+    logits = floats(logits, "logits")
+    tau, keep = _true_distributions(logits, targets, ignore_index)
     if label_smoothing:
-        targets = smooth_labels(
-            _distributions(logits, targets, keep), label_smoothing
-        )
+        tau = smooth_labels(tau, label_smoothing)
+    weights = _weights(keep, reduction).astype(logits.dtype)  # (...)
+
     log_p = log_softmax(logits)  # (..., K)
-    if targets.ndim == logits.ndim:
-        tau = targets.astype(log_p.dtype, copy=False)
-        with np.errstate(invalid="ignore"):  # 0 ln 0 = 0
-            losses = -np.where(tau > 0, tau * log_p, 0).sum(axis=-1)
-    else:
-        classes = np.where(keep, targets, 0)[..., None]  # (..., 1)
-        losses = -np.take_along_axis(log_p, classes, axis=-1)[..., 0]
-    losses = np.where(keep, losses, 0)
-    count = max(int(keep.sum()), 1) if reduction == "mean" else 1
-    loss = losses if reduction == "none" else losses.sum() / count
+    with np.errstate(invalid="ignore"):
+        losses = -np.where(tau > 0, tau * log_p, 0).sum(axis=-1)  # 0 ln 0 = 0
+    loss = np.where(keep, weights * losses, 0)  # (...)
 
     def backward(dloss: npt.ArrayLike = 1.0) -> Array:
-        dlogits: Array = np.exp(log_p)  # p
-        if targets.ndim == logits.ndim:
-            dlogits -= tau
-        else:
-            at = np.take_along_axis(dlogits, classes, axis=-1)
-            np.put_along_axis(dlogits, classes, at - 1, axis=-1)
-        share = np.where(keep, np.asarray(dloss) / count, 0)  # (...)
-        dlogits *= share[..., None]
+        dlosses = np.multiply(dloss, weights, dtype=weights.dtype)  # (...)
+        dlogits: Array = dlosses[..., None] * (np.exp(log_p) - tau)
         return dlogits
 
-    return np.asarray(loss), backward
+    return loss if reduction == "none" else loss.sum(), backward
 
 
 def one_hot(classes: npt.ArrayLike, n_classes: int) -> Array:
@@ -141,7 +124,10 @@ def one_hot(classes: npt.ArrayLike, n_classes: int) -> Array:
     """
     classes = np.asarray(classes)
     _in_range(classes, n_classes)
-    return np.eye(n_classes)[classes.astype(np.intp, copy=False)]
+    tau = np.zeros((*classes.shape, n_classes))
+    where = classes.astype(np.intp, copy=False)[..., None]
+    np.put_along_axis(tau, where, 1, axis=-1)
+    return tau
 
 
 def smooth_labels(targets: npt.ArrayLike, share: float) -> Array:
@@ -221,8 +207,11 @@ def cross_entropy_hessian_product(
     return np.asarray(p * (v - (p * v).sum(axis=-1, keepdims=True)))
 
 
-def _examples(logits: Array, targets: Array, ignore_index: int | None) -> Array:
-    """Which examples count; raises if targets and logits do not agree."""
+def _true_distributions(
+    logits: Array, targets: npt.ArrayLike, ignore_index: int | None
+) -> tuple[Array, Array]:
+    """Return τ for every example, and which examples count."""
+    targets = np.asarray(targets)
     if logits.ndim == 0 or (
         targets.shape != logits.shape[:-1] and targets.shape != logits.shape
     ):
@@ -230,31 +219,34 @@ def _examples(logits: Array, targets: Array, ignore_index: int | None) -> Array:
             "targets must be one class or one distribution per example: "
             f"logits {logits.shape}, targets {targets.shape}"
         )
-    if targets.ndim == logits.ndim:
-        if ignore_index is not None:
-            raise TypeError(
-                "ignore_index goes with class numbers, got distributions of "
-                f"shape {targets.shape}"
-            )
-        floats(targets, "targets")
-        sums = targets.sum(axis=-1)
-        if np.any(targets < 0) or not np.allclose(sums, 1, atol=1e-3):
-            raise ValueError(
-                "target distributions must be non-negative and sum to 1, got "
-                f"a smallest entry of {targets.min():.6g} and sums from "
-                f"{sums.min():.6g} to {sums.max():.6g}"
-            )
-        return np.ones(logits.shape[:-1], bool)
-    keep = np.asarray(targets != ignore_index)
-    _in_range(targets[keep], logits.shape[-1])
-    return keep
+    if targets.ndim < logits.ndim:
+        keep = np.asarray(targets != ignore_index)
+        classes = np.where(keep, targets, 0)
+        return one_hot(classes, logits.shape[-1]).astype(logits.dtype), keep
+    if ignore_index is not None:
+        raise TypeError(
+            "ignore_index goes with class numbers, got distributions of "
+            f"shape {targets.shape}"
+        )
+    tau = floats(targets, "targets").astype(logits.dtype)
+    sums = tau.sum(axis=-1)
+    if np.any(tau < 0) or not np.allclose(sums, 1, atol=1e-3):
+        raise ValueError(
+            "target distributions must be non-negative and sum to 1, got "
+            f"a smallest entry of {tau.min():.6g} and sums from "
+            f"{sums.min():.6g} to {sums.max():.6g}"
+        )
+    return tau, np.ones(logits.shape[:-1], bool)
 
 
-def _distributions(logits: Array, targets: Array, keep: Array) -> Array:
-    if targets.ndim == logits.ndim:
-        return targets
-    n_classes = logits.shape[-1]
-    return one_hot(np.where(keep, targets, 0), n_classes).astype(logits.dtype)
+def _weights(keep: Array, reduction: str) -> Array:
+    """Return how much every example counts in the loss."""
+    if reduction not in ("mean", "sum", "none"):
+        raise ValueError(
+            f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}"
+        )
+    count = max(int(keep.sum()), 1) if reduction == "mean" else 1
+    return keep / count
 
 
 def _in_range(classes: Array, n_classes: int) -> None:
