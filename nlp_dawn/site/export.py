@@ -300,38 +300,45 @@ class _Writer:
     def _library_source(
         self, block: Block, module: str, names: Sequence[str]
     ) -> None:
-        imports: list[str] = []
+        head: list[str] = []
+        # Names to import, by module; each module is named once.
+        wanted: dict[str, list[str]] = {}
         sources = []
         try:
             for name in names:
-                needed = imports_of(module, name)
-                imports += self._still_needed(needed, imports, names)
+                self._collect(imports_of(module, name), names, head, wanted)
                 sources.append(source_of(module, name))
         except SourceError as error:
             raise self.fail(block.line, str(error)) from error
-        head = "\n".join(imports)
-        source = "\n\n\n".join(sources)
-        self._code_cell(f"{head}\n\n\n{source}" if head else source)
+        head += [
+            f"from {origin} import {', '.join(imported)}"
+            for origin, imported in wanted.items()
+        ]
+        parts = ["\n".join(head)] if head else []
+        self._code_cell("\n\n\n".join(parts + sources))
         for name in names:
             self.bound[name] = f"{module}:{name}"
 
-    def _still_needed(
-        self, statements: str, seen: Sequence[str], defined: Sequence[str]
-    ) -> list[str]:
-        """Return the imports of names that do not mean that already."""
-        lines = []
+    def _collect(
+        self,
+        statements: str,
+        defined: Sequence[str],
+        plain: list[str],
+        wanted: dict[str, list[str]],
+    ) -> None:
+        """Note the imports of names that do not mean that already."""
         for node in ast.parse(statements).body:
             assert isinstance(node, ast.Import | ast.ImportFrom)
-            node.names = [
-                alias
-                for alias in node.names
-                for name, origin in [_origin(node, alias)]
-                if self.bound.get(name) != origin and name not in defined
-            ]
-            line = ast.unparse(node) if node.names else ""
-            if line and line not in seen:
-                lines.append(line)
-        return lines
+            for alias in node.names:
+                name, origin = _origin(node, alias)
+                if self.bound.get(name) == origin or name in defined:
+                    continue
+                shown = ast.unparse(alias)
+                if isinstance(node, ast.Import):
+                    if f"import {shown}" not in plain:
+                        plain.append(f"import {shown}")
+                elif shown not in wanted.setdefault(node.module or "", []):
+                    wanted[node.module or ""].append(shown)
 
     def _exercise(self, block: Block) -> None:
         try:
