@@ -311,7 +311,8 @@ ATTACKS: dict[str, Attack] = {
         inside(
             "import threading, time\n"
             "for _ in range(300):\n"
-            "    threading.Thread(target=time.sleep, args=(60,)).start()"
+            "    threading.Thread(target=time.sleep, args=(60,)).start()\n"
+            "    if threading.active_count() > 16: print('BREACH')"
         ),
         points=(0, 2),
         says="can't start new thread",
