@@ -1,0 +1,159 @@
+"""Building: a page that fails is named, an edit of the library is seen."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+PAGE = """\
+---
+jupytext:
+  text_representation:
+    extension: .md
+    format_name: myst
+kernelspec:
+  display_name: Python 3
+  language: python
+  name: python3
+---
+
+# Sample
+
+{text}
+
+```{{code-cell}} ipython3
+{code}
+```
+"""
+
+
+class Checkout:
+    """A book of one chapter, built by the command."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        for name in ("_config.yml", "pyproject.toml"):
+            shutil.copy(ROOT / name, root / name)
+        shutil.copytree(ROOT / "book" / "_assets", root / "book" / "_assets")
+        (root / "web").symlink_to(ROOT / "web")
+        self.write(
+            "_toc.yml",
+            "format: jb-book\nroot: book/intro\nchapters:\n"
+            "- file: book/first/sample\n- file: book/glossary\n"
+            "- file: book/concordance\n- file: book/errata\n"
+            "- file: book/api/index\n",
+        )
+        self.write("book/intro.md", "# Sample book\n\n```{book-map}\n```\n")
+        self.write("book/references.bib", "")
+        self.write(
+            "book/chapters.toml",
+            '[[part]]\nkey = "first"\ntitle = "First"\n[[chapter]]\n'
+            'key = "first/sample"\nnumber = 1\ntitle = "Sample"\nneeds = []\n',
+        )
+        self.write(
+            "book/concepts.toml",
+            '[[concept]]\nslug = "mean"\nenglish = "mean"\nchinese = "均值"\n'
+            'chapter = "first/sample"\nnotes = "S4 1-2"\n',
+        )
+        self.write("nlp_dawn/__init__.py", "")
+        self.write("nlp_dawn/first/__init__.py", "")
+        self.write("nlp_dawn/first/sample.py", "answer = 'first answer'\n")
+        self.page()
+
+    def write(self, name: str, text: str) -> None:
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+
+    def page(self, text: str = "$x$", code: str = "") -> None:
+        code = code or "from nlp_dawn.first.sample import answer\nanswer"
+        self.write("book/first/sample.md", PAGE.format(text=text, code=code))
+
+    def build(self, *options: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [
+                sys.executable,
+                "-P",  # the sample shadows the package here
+                "-c",
+                "import sys; from nlp_dawn.cli import main; "
+                "sys.exit(main(sys.argv[1:]))",
+                "book",
+                "build",
+                *options,
+            ],
+            cwd=self.root,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    @property
+    def built(self) -> str:
+        path = self.root / "_build/html/book/first/sample.html"
+        return path.read_text("utf-8")
+
+
+@pytest.fixture
+def checkout(html, tmp_path):
+    """Return a small checkout; the real book's build got KaTeX."""
+    return Checkout(tmp_path)
+
+
+def test_an_edit_of_the_library_runs_the_page_again(checkout):
+    done = checkout.build("--strict")
+    assert done.returncode == 0, done.stderr
+    assert "first answer" in checkout.built
+    assert "book/first/sample: ran in" in done.stdout
+    again = checkout.build("--strict")
+    assert "book/first/sample: from cache" in again.stdout
+    checkout.write("nlp_dawn/first/sample.py", "answer = 'second answer'\n")
+    done = checkout.build("--strict")
+    assert done.returncode == 0, done.stderr
+    assert "second answer" in checkout.built
+    notebook = checkout.root / "_build/html/downloads/first/sample.ipynb"
+    assert len(json.loads(notebook.read_text("utf-8"))["cells"]) == 3
+
+
+def test_a_failing_cell_is_named_with_its_page(checkout):
+    checkout.page(code="def f():\n    return 1 / 0\n\n\nf()")
+    done = checkout.build()
+    assert done.returncode == 1
+    assert "book/first/sample: failed" in done.stdout
+    assert "ZeroDivisionError: division by zero" in done.stdout
+    assert "a cell of book/first/sample failed" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("{ref}`nowhere`", "undefined label: 'nowhere'"),
+        ("{concept}`median`", "no concept 'median'"),
+        ("{chapter}`first/other`", "no chapter 'first/other'"),
+        (r"$\frac{1$", "KaTeX cannot read a formula"),
+        ("```{exercise} first/sample:none\n```", "first/sample"),
+        ("{py:func}`nlp_dawn.nothing`", "nlp_dawn.nothing"),
+    ],
+)
+def test_a_strict_build_fails_where_something_leads_nowhere(
+    checkout, text, complaint
+):
+    checkout.page(text=text)
+    done = checkout.build("--strict")
+    assert done.returncode == 1
+    assert complaint in done.stderr
+    assert "sample" in done.stderr
+    assert "the book was not built" in done.stderr
+
+
+def test_markup_that_a_notebook_cannot_have_fails_the_build(checkout):
+    checkout.page(text="```{eval-rst}\nText.\n```")
+    done = checkout.build()
+    assert done.returncode == 1
+    assert "book/first/sample.md:14: {eval-rst} has no counterpart" in (
+        done.stderr
+    )
