@@ -154,7 +154,7 @@ class _List(list):
         {frozenset((1,)): 1},
         np.datetime64("2020"),
     ],
-    ids=repr,
+    ids=lambda value: type(value).__name__,
 )
 def test_what_stays_behind_is_called_by_its_type(value):
     with pytest.raises(NotPlainError) as here:
