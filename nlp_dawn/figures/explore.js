@@ -58,7 +58,11 @@
 
     #upgrade() {
       if (this.#controls || !this.isConnected) return;
-      if (typeof DecompressionStream === "undefined") return;
+      if (typeof DecompressionStream === "undefined") {
+        const note = this.querySelector("noscript");
+        note.outerHTML = note.textContent;
+        return;
+      }
       this.#controls = JSON.parse(
         this.querySelector("script.figure-controls").textContent,
       );
@@ -156,7 +160,15 @@
     }
 
     async #paint() {
-      const table = await this.#load();
+      const sentence = this.querySelector(".sentence p");
+      let table;
+      try {
+        table = await this.#load();
+      } catch (error) {
+        sentence.textContent =
+          "The states of this figure are damaged; reload the page.";
+        throw error;
+      }
       const place = this.indices.reduce(
         (sum, index, k) => sum * this.#controls[k].values.length + index,
         0,
@@ -167,7 +179,6 @@
         panel.innerHTML = table.text(picture);
         this.#shown[k] = picture;
       });
-      const sentence = this.querySelector(".sentence p");
       sentence.textContent = table.sentences[place];
       const since = this.#since;
       this.#since = null;

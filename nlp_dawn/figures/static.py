@@ -171,13 +171,14 @@ def _controls(exploration: Exploration, anchor: str) -> str:
         for control in exploration.controls
     )
     # Without JavaScript the controls would be dead: they stay invisible, and
-    # what stands in their place says which state is shown.
+    # what stands in their place says which state is shown. (The script shows
+    # it too where the browser cannot decompress.)
     return (
         '<div class="board">\n'
         f'<div class="controls" role="group"'
         f' aria-label="{escape(exploration.title)}">\n{rows}</div>\n'
-        f"<noscript><p>Shown: {escape(now)}. With JavaScript, controls "
-        "stand here.</p></noscript>\n</div>\n"
+        f"<noscript><p>Shown: {escape(now)}. The controls need JavaScript, in "
+        "a browser of 2023 or later.</p></noscript>\n</div>\n"
     )
 
 

@@ -54,7 +54,7 @@ def draw_decay(axes, power, axis, 词):
         style.log_axis(axes.yaxis)
     axes.set(xlabel="排名 rank", ylabel="频率 frequency", ylim=(1e-8, 1.5))
     axes.legend(loc="lower left")
-    return f"{词}: at rank 100 the frequency is {100.0**-power:.2e}."
+    return f"{词}, {axis} axes: {100.0**-power:.2e} at rank 100."
 
 
 FIGURES = [

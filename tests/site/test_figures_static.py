@@ -1,0 +1,535 @@
+"""Every figure of the book, in a browser, from a file, with no network.
+
+A small page of three figures that use all that a figure can have is tested in
+the same way as the figures of the built book.
+"""
+
+import contextlib
+import io
+import itertools
+import os
+import random
+import re
+import runpy
+import statistics
+import warnings
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Locator
+
+from nlp_dawn import figures
+from nlp_dawn.figures import static
+from nlp_dawn.figures.drawing import Painter
+from nlp_dawn.figures.states import Exploration, State
+
+pytestmark = pytest.mark.browser
+
+ROOT = Path(__file__).parents[2]
+HTML = ROOT / "_build" / "html"
+DEMONSTRATIONS = ROOT / "tests" / "figures" / "demonstrations.py"
+DEMONSTRATION = "demonstrations"
+
+FRAME = 16  # milliseconds
+SMALLEST_TEXT = 9  # pixels; below that nobody reads a label
+COMPARED_STATES = 24
+PHONE = {"width": 390, "height": 844}
+DESK = {"width": 1280, "height": 900}
+
+
+def figures_of_the_book() -> list[tuple[str, str]]:
+    """Return (page, anchor) of every figure of every built page."""
+    return [
+        (path.relative_to(HTML).as_posix(), anchor)
+        for path in sorted(HTML.glob("book/**/*.html"))
+        for anchor in re.findall(
+            r'<nlp-dawn-figure [^>]*\bid="([^"]+)"', path.read_text("utf-8")
+        )
+    ]
+
+
+FIGURES = [
+    (DEMONSTRATION, "figure-demo-temperature"),
+    (DEMONSTRATION, "figure-demo-fit"),
+    (DEMONSTRATION, "figure-demo-decay"),
+    *figures_of_the_book(),
+]
+
+every_figure = pytest.mark.parametrize(
+    ("page", "anchor"),
+    FIGURES,
+    ids=[anchor.removeprefix("figure-") for _, anchor in FIGURES],
+)
+
+
+@contextlib.contextmanager
+def building(draw: bool) -> Iterator[tuple[dict[str, Exploration], list[Any]]]:
+    """Let `explore` build a page; yield its figures and what is displayed."""
+    seen: dict[str, Exploration] = {}
+    shown: list[Any] = []
+    real = static.Page.add
+
+    def add(page: static.Page, exploration: Exploration) -> str:
+        seen[f"figure-{exploration.id}"] = exploration
+        return real(page, exploration) if draw else ""
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NLP_DAWN_FIGURES", "static")
+        patch.setattr("IPython.display.display", lambda x, **_: shown.append(x))
+        patch.setattr(static, "_page", static.Page())
+        patch.setattr(static.Page, "add", add)
+        yield seen, shown
+
+
+@cache
+def explorations(page: str) -> dict[str, Exploration]:
+    """Run the cells of a page's source and return its figures by anchor."""
+    with building(draw=False) as (seen, _):
+        if page == DEMONSTRATION:
+            for arguments in runpy.run_path(str(DEMONSTRATIONS))["FIGURES"]:
+                figures.explore(**arguments)
+            return seen
+        source = (ROOT / page).with_suffix(".md").read_text("utf-8")
+        wanted = {anchor for name, anchor in FIGURES if name == page}
+        names: dict[str, Any] = {}
+        with (
+            warnings.catch_warnings(),
+            contextlib.redirect_stdout(io.StringIO()),
+        ):
+            warnings.simplefilter("ignore")
+            for cell in re.findall(
+                r"^```\{code-cell\}[^\n]*\n(.*?)^```", source, re.S | re.M
+            ):
+                code = re.sub(r"^:.*\n", "", cell, flags=re.M)
+                # Some cells fail, to show what goes wrong.
+                with contextlib.suppress(Exception):
+                    exec(code, names)
+                if wanted <= set(seen):
+                    break
+    return seen
+
+
+def some_states(exploration: Exploration) -> list[State]:
+    """Return every corner of the grid and some states in between."""
+    states = list(exploration.states())
+    if len(states) <= COMPARED_STATES:
+        return states
+    ends = [
+        {control.values[0], control.values[-1]}
+        for control in exploration.controls
+    ]
+    corners = [
+        state
+        for state in states
+        if all(v in e for v, e in zip(state.values(), ends, strict=True))
+    ]
+    others = [state for state in states if state not in corners]
+    chosen = random.Random(0).sample(others, COMPARED_STATES - len(corners))
+    return corners + chosen
+
+
+@pytest.fixture(scope="session")
+def demonstration_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build a page with the three demonstrations and nothing else."""
+    with building(draw=True) as (_, shown):
+        for arguments in runpy.run_path(str(DEMONSTRATIONS))["FIGURES"]:
+            figures.explore(**arguments)
+    path = tmp_path_factory.mktemp("page") / "page.html"
+    body = "\n<p>Text in between.</p>\n".join(html.data for html in shown)
+    path.write_text(
+        "<!doctype html>\n<html lang='en'><head><meta charset='utf-8'>"
+        "<meta name='viewport' content='width=device-width'>"
+        "<title>Demonstrations</title><style>"
+        "html {background: #fff; color: #222832}"
+        "html[data-theme=dark]"
+        " {background: #14181e; color: #ced6dd; color-scheme: dark}"
+        "body {font: 16px sans-serif; max-width: 46rem; margin: auto;"
+        " padding: 0 1rem}</style></head>\n"
+        f"<body>\n{body}\n<p>The end.</p></body></html>\n",
+        encoding="utf-8",
+    )
+    return path
+
+
+@pytest.fixture
+def open_figure(
+    visit: Any, request: pytest.FixtureRequest
+) -> Callable[[str, str], Locator]:
+    """Return a function that opens a page, offline, and finds a figure."""
+
+    def open_figure(page: str, anchor: str) -> Locator:
+        path = (
+            request.getfixturevalue("demonstration_page")
+            if page == DEMONSTRATION
+            else HTML / page
+        )
+        visit.page.context.set_offline(True)
+        visit.page.goto(path.as_uri())
+        # A fold would hide a figure that lies in it.
+        visit.page.evaluate(
+            "document.querySelectorAll('details').forEach(d => d.open = true)"
+        )
+        figure: Locator = visit.page.locator(f"#{anchor}")
+        figure.scroll_into_view_if_needed()
+        return figure
+
+    return open_figure
+
+
+def test_the_book_is_built_and_has_figures(html: Path) -> None:
+    """Without this, the tests below would pass on an empty book."""
+    assert html.is_dir()
+    assert len(figures_of_the_book()) >= 2
+
+
+@every_figure
+@pytest.mark.parametrize(
+    "visit", [{"java_script_enabled": False}], ids=["no script"], indirect=True
+)
+def test_without_javascript_the_first_state_is_there_and_nothing_is_dead(
+    open_figure, page, anchor
+):
+    figure = open_figure(page, anchor)
+    pictures = figure.locator(".panel svg")
+    assert pictures.count() >= 1
+    for picture in pictures.all():
+        box = picture.bounding_box()
+        assert box["width"] > 100
+        assert box["height"] > 50
+    assert len(figure.locator(".sentence p").inner_text()) > 10
+    assert figure.locator(".control input").count() >= 1
+    for control in figure.locator(".control input").all():
+        assert not control.is_visible()
+    assert "Shown: " in figure.locator("noscript").inner_text()
+
+
+class Hand:
+    """The reader's hand on the keyboard, and an eye on the figure."""
+
+    def __init__(self, figure: Locator) -> None:
+        self.figure = figure
+        self.keyboard = figure.page.keyboard
+        figure.evaluate(
+            """figure => {
+                figure.painted = [];
+                figure.addEventListener("nlp-dawn-painted", (event) =>
+                    figure.painted.push(event.detail));
+            }"""
+        )
+
+    def press(self, key: str) -> None:
+        """Press a key that moves a control; wait until that is painted."""
+        before = self.figure.evaluate("figure => figure.painted.length")
+        state = self.figure.evaluate("figure => JSON.stringify(figure.state)")
+        self.keyboard.press(key)
+        self.figure.page.wait_for_function(
+            """([figure, before, state]) =>
+                figure.painted.length > before
+                && JSON.stringify(figure.state) !== state""",
+            arg=[self.figure.element_handle(), before, state],
+            timeout=10_000,
+        )
+
+    def sight(self) -> dict[str, Any]:
+        """Return what a reader, or a screen reader, gets."""
+        seen: dict[str, Any] = self.figure.evaluate(
+            """figure => ({
+                pictures: [...figure.querySelectorAll(".panel")].map(
+                    (panel) => panel.innerHTML).join(""),
+                sentence: figure.querySelector("[aria-live]").textContent,
+                values: [...figure.querySelectorAll(".value")].map(
+                    (value) => value.textContent),
+                spoken: [...figure.querySelectorAll("input[type=range]")].map(
+                    (input) => input.getAttribute("aria-valuetext")),
+                height: Math.round(figure.getBoundingClientRect().height),
+                indices: figure.indices,
+            })"""
+        )
+        return seen
+
+    def latencies(self) -> list[float]:
+        """Return the milliseconds from every input to its painted frame."""
+        found: list[float] = self.figure.evaluate(
+            "figure => figure.painted.map((detail) => detail.milliseconds)"
+        )
+        return found
+
+
+def keys(kind: str, index: int, last: int) -> list[str]:
+    """Return keys each of which moves a control of this kind."""
+    if kind == "checkbox":
+        return ["Space", "Space"]
+    if kind == "radio":
+        return ["ArrowRight"] * (last + 1)
+    there = ["ArrowRight"] * min(3, last - index) or ["ArrowLeft"]
+    back = ["ArrowRight", "PageDown", "PageUp"] if last > 1 else []
+    return [*there, *(["Home"]), *back, "End", "ArrowLeft"]
+
+
+@every_figure
+def test_the_keyboard_moves_every_control_and_a_frame_follows_soon(
+    visit, open_figure, page, anchor, capsys
+):
+    figure = open_figure(page, anchor)
+    hand = Hand(figure)
+    texts = figure.evaluate(
+        """figure => JSON.parse(
+            figure.querySelector("script.figure-controls").textContent)"""
+    )
+    heights = {hand.sight()["height"]}
+    for k, control in enumerate(figure.locator(".control").all()):
+        box = control.locator("input:checked, input").first
+        kind = box.get_attribute("type")
+        box.focus()
+        if kind == "radio":
+            control.locator("input:checked").focus()
+        sights = [hand.sight()]
+        last = len(texts[k]["values"]) - 1
+        for key in keys(kind, sights[0]["indices"][k], last):
+            at = sights[-1]["indices"][k]
+            if (key == "End" and at == last) or (key == "Home" and at == 0):
+                continue
+            hand.press(key)
+            sights.append(hand.sight())
+            assert sights[-1]["values"] == sights[-1]["spoken"]
+        indices = [sight["indices"][k] for sight in sights]
+        assert len(set(indices)) > 1
+        if kind == "range":
+            assert {0, last} <= set(indices)
+            place = [c["kind"] in ("number", "words") for c in texts][:k]
+            for sight in sights:
+                value = sight["values"][sum(place)]
+                assert value == texts[k]["texts"][sight["indices"][k]]
+        for what in ("pictures", "sentence"):
+            assert len({sight[what] for sight in sights}) > 1, (
+                f"control {texts[k]['name']!r} does not change the {what}"
+            )
+        heights |= {sight["height"] for sight in sights}
+    # Nothing below the figure moves.
+    assert max(heights) - min(heights) <= 1
+    assert visit.wrong() == []
+    first, *later = hand.latencies()
+    p50 = statistics.median(later or [first])
+    p95 = sorted(later or [first])[int(0.95 * (len(later) - 1))]
+    with capsys.disabled():
+        print(
+            f"\n{anchor}: first paint {first:.0f} ms after its input, then "
+            f"p50 {p50:.1f} ms, p95 {p95:.1f} ms ({len(later)} more)",
+            end=" ",
+        )
+    assert p50 < 5 * FRAME
+
+
+@every_figure
+def test_the_sentence_read_out_is_what_the_library_says(
+    open_figure, page, anchor
+):
+    """The page's code, run anew, says the same of at least 20 states."""
+    exploration = explorations(page)[anchor]
+    states = some_states(exploration)
+    assert len(states) >= min(20, exploration.n_states)
+    figure = open_figure(page, anchor)
+    read = figure.evaluate(
+        """async (figure, states) => {
+            const read = [];
+            for (const state of states) {
+                await figure.show(state);
+                const region = figure.querySelector("[aria-live]");
+                read.push([figure.state, region.textContent]);
+            }
+            return read;
+        }""",
+        states,
+    )
+    assert [state for state, _ in read] == states
+    painter = Painter(exploration, "again")
+    # Not the states as read: to Python, 0.0 from a browser is the integer 0.
+    for state, (_, sentence) in zip(states, read, strict=True):
+        assert sentence == painter.paint(state).sentence, state
+
+
+@every_figure
+def test_a_figure_is_at_most_150_kilobytes(request, open_figure, page, anchor):
+    path = (
+        request.getfixturevalue("demonstration_page")
+        if page == DEMONSTRATION
+        else HTML / page
+    )
+    found = re.search(
+        rf'<nlp-dawn-figure [^>]*\bid="{anchor}".*?</nlp-dawn-figure>',
+        path.read_text("utf-8"),
+        re.S,
+    )
+    assert found is not None
+    assert 1000 < len(found[0].encode()) <= 150_000
+
+
+# Of every text and every line of the pictures: its color as painted, the color
+# behind it, the height of its letters and where it stands.
+INSPECT = """figure => {
+    const background = (element) => {
+        for (let e = element; e; e = e.parentElement) {
+            const color = getComputedStyle(e).backgroundColor;
+            if (!/, 0\\)$|transparent/.test(color)) return color;
+        }
+        return "rgb(255, 255, 255)";
+    };
+    const behind = background(figure.querySelector(".panels"));
+    const texts = [...figure.querySelectorAll(".panel text")].map((text) => {
+        const style = getComputedStyle(text);
+        const { left, right } = text.getBoundingClientRect();
+        const scale = text.ownerSVGElement.getScreenCTM().a;
+        return { text: text.textContent, color: style.fill, behind, left, right,
+                 opacity: Number(style.opacity),
+                 size: parseFloat(style.fontSize) * scale };
+    });
+    const lines = [...figure.querySelectorAll(".panel path, .panel use")]
+        .map((line) => getComputedStyle(line))
+        .filter((style) => style.fill === "none" && style.stroke !== "none"
+                && parseFloat(style.strokeWidth) >= 1)
+        .map((style) => ({ color: style.stroke, behind }));
+    const words = [...figure.querySelectorAll(
+        "figcaption, .label, .switch, .value, .sentence p")].map((element) => ({
+            text: element.textContent, opacity: 1,
+            color: getComputedStyle(element).color,
+            behind: background(element) }));
+    return { texts, lines, words };
+}"""
+
+
+def contrast(one: str, other: str) -> float:
+    """Return the contrast of WCAG 2 of two colors written as rgb(...)."""
+
+    def luminance(color: str) -> float:
+        parts = [float(x) / 255 for x in re.findall(r"[\d.]+", color)[:3]]
+        linear = [
+            x / 12.92 if x <= 0.04045 else ((x + 0.055) / 1.055) ** 2.4
+            for x in parts
+        ]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    low, high = sorted((luminance(one) + 0.05, luminance(other) + 0.05))
+    return high / low
+
+
+@every_figure
+def test_a_figure_is_legible_in_both_themes_and_on_a_phone(
+    visit, open_figure, page, anchor
+):
+    figure = open_figure(page, anchor)
+    for theme, screen in itertools.product(("light", "dark"), (DESK, PHONE)):
+        visit.page.set_viewport_size(screen)
+        visit.page.evaluate(
+            "theme => document.documentElement.dataset.theme = theme", theme
+        )
+        found = figure.evaluate(INSPECT)
+        assert found["texts"]
+        if theme == "dark":
+            assert contrast(found["texts"][0]["behind"], "rgb(0,0,0)") < 1.5
+        for text in found["texts"] + found["words"]:
+            assert text["opacity"] == 1, text
+            assert contrast(text["color"], text["behind"]) >= 4.5, text
+        for line in found["lines"]:
+            assert contrast(line["color"], line["behind"]) >= 3, line
+        for text in found["texts"]:
+            assert text["size"] >= SMALLEST_TEXT, text
+            assert text["left"] >= 0, text
+            assert text["right"] <= screen["width"], text
+        assert visit.overflow() <= 0
+        if folder := os.environ.get("NLP_DAWN_SCREENSHOTS"):
+            name = f"{anchor}-{theme}-{screen['width']}.png"
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            figure.screenshot(path=Path(folder) / name)
+
+
+def test_panels_stand_side_by_side_on_a_desk_and_stacked_on_a_phone(
+    visit, open_figure
+):
+    figure = open_figure(DEMONSTRATION, "figure-demo-fit")
+
+    def tops():
+        return {
+            round(panel.bounding_box()["y"])
+            for panel in figure.locator(".panel").all()
+        }
+
+    assert len(tops()) == 1
+    visit.page.set_viewport_size(PHONE)
+    assert len(tops()) == 2
+
+
+def test_the_mouse_moves_a_control_too(open_figure):
+    figure = open_figure(DEMONSTRATION, "figure-demo-fit")
+    hand = Hand(figure)
+    before = hand.sight()
+    figure.locator("label.switch").click()
+    slider = figure.locator("input[type=range]")
+    box = slider.bounding_box()
+    slider.click(position={"x": box["width"] * 0.1, "y": box["height"] / 2})
+    figure.page.wait_for_function(
+        "figure => figure.painted.length >= 2", arg=figure.element_handle()
+    )
+    after = hand.sight()
+    assert after["indices"] == [1, 1]
+    assert after["pictures"] != before["pictures"]
+    assert after["sentence"].startswith("With the mean at -2.40, KL(q‖p)")
+
+
+def test_a_printed_figure_shows_the_state_it_is_in(visit, open_figure):
+    figure = open_figure(DEMONSTRATION, "figure-demo-fit")
+    figure.evaluate("figure => figure.show({mean: 3, swap: true})")
+    visit.page.emulate_media(media="print")
+    assert "+3.00, KL(q‖p)" in figure.locator(".sentence p").inner_text()
+    assert figure.locator(".panel svg").first.is_visible()
+    assert not figure.locator("input[type=range]").is_visible()
+    assert figure.locator(".value").inner_text() == "3.0"
+
+
+def test_a_state_that_is_not_on_the_grid_is_refused(open_figure):
+    figure = open_figure(DEMONSTRATION, "figure-demo-fit")
+    message = figure.evaluate(
+        """figure => figure.show({mean: 0.123}).catch(
+            (error) => `${error.name}: ${error.message}`)"""
+    )
+    assert message == "RangeError: figure-demo-fit has no state mean=0.123"
+
+
+def test_a_browser_that_cannot_decompress_shows_the_first_state(
+    visit, open_figure
+):
+    visit.page.add_init_script("delete window.DecompressionStream")
+    figure = open_figure(DEMONSTRATION, "figure-demo-temperature")
+    assert not figure.locator("input").is_visible()
+    assert "Shown: temperature T: 1." in figure.inner_text()
+    assert "<p>" not in figure.inner_text()
+    assert figure.locator(".panel svg").is_visible()
+    assert visit.wrong() == []
+
+
+@pytest.mark.parametrize("screen", [DESK, PHONE], ids=["desk", "phone"])
+def test_the_page_does_not_jump_when_the_controls_appear(
+    browser, demonstration_page, screen
+):
+    ends = []
+    for script in ("", "customElements.define = () => {}"):
+        context = browser.new_context(viewport=screen)
+        page = context.new_page()
+        page.add_init_script(script)
+        page.goto(demonstration_page.as_uri())
+        visible = page.locator("input").first.is_visible()
+        assert visible == (script == "")
+        ends.append(page.locator("body > p").last.bounding_box()["y"])
+        context.close()
+    assert ends[0] == ends[1]
+
+
+def test_the_states_compared_include_the_extremes():
+    exploration = explorations(DEMONSTRATION)["figure-demo-temperature"]
+    states = some_states(exploration)
+    temperatures = [state["temperature"] for state in states]
+    assert min(temperatures) == pytest.approx(0.01)
+    assert max(temperatures) == pytest.approx(100)
+    assert len(states) == COMPARED_STATES < exploration.n_states
