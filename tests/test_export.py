@@ -159,6 +159,20 @@ def test_boxes_become_quotations_and_dropdowns_fold(text_of):
     assert "<summary>本章要点</summary>\n\n内容。\n\n</details>" in text
 
 
+def test_what_follows_a_block_stands_apart_from_it(text_of):
+    text = text_of(
+        ":::{dropdown} More\nInside.\n:::\n## Next\n$$\nx\n$$\nAfter."
+    )
+    assert "</details>\n\n## Next\n\n$$\nx\n$$\n\nAfter." in text
+
+
+def test_what_stands_in_an_item_of_a_list_stays_there(text_of):
+    text = text_of("- One:\n\n  $$\n  x\n  $$ (mean)\n\n  and two.\n- Three")
+    assert text == (
+        "- One:\n\n  $$\n  x \\tag{1.1}\n  $$\n\n  and two.\n- Three"
+    )
+
+
 def test_boxes_in_boxes_close_where_they_should(text_of):
     text = text_of(
         "::::{note}\n:::{tip}\nInner {eq}`mean`.\n:::\nOuter.\n::::\nAfter."

@@ -12,6 +12,7 @@ import base64
 import hashlib
 import mimetypes
 import re
+import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -243,11 +244,11 @@ class _Writer:
             elif block.name == "break":
                 self._text_cell(text)
             else:
-                text.append(self._block(block))
+                text.append(self._indented(block))
         self._text_cell(text)
 
     def _text_cell(self, parts: list[str]) -> None:
-        source = re.sub(r"\n{3,}", "\n\n", "\n".join(parts)).strip("\n")
+        source = _joined(parts)
         parts.clear()
         if source.strip():
             cell = _text(source)
@@ -376,8 +377,12 @@ class _Writer:
     # Text -------------------------------------------------------------------
 
     def _markdown(self, lines: Sequence[str], number: int) -> str:
-        parts = [self._block(block) for block in blocks(lines, number)]
-        return "\n".join(parts).strip("\n")
+        parts = [self._indented(block) for block in blocks(lines, number)]
+        return _joined(parts)
+
+    def _indented(self, block: Block) -> str:
+        # What stands inside an item of a list stays there.
+        return textwrap.indent(self._block(block), " " * block.indent)
 
     def _block(self, block: Block) -> str:
         name = block.name
@@ -601,6 +606,11 @@ class _Writer:
             raise self.fail(line, f"no cell glues {name!r}")
         value = self.references.values[name]
         return format(value, spec) if spec else str(value)
+
+
+def _joined(parts: Sequence[str]) -> str:
+    """Return blocks of Markdown with one blank line between them."""
+    return "\n\n".join(part.strip("\n") for part in parts if part.strip())
 
 
 def _folded(title: str, text: str) -> str:

@@ -21,6 +21,8 @@ class Block:
     argument: str = ""
     options: dict[str, str] = field(default_factory=dict)
     body_line: int = 0
+    #: Spaces before it, where it stands inside an item of a list.
+    indent: int = 0
 
 
 def blocks(lines: Sequence[str], number: int) -> Iterator[Block]:
@@ -85,6 +87,7 @@ def _fenced(
         argument.strip(),
         options,
         here + 1 + taken,
+        indent,
     )
     return block, end + 1
 
@@ -113,7 +116,8 @@ def _dollars(
         end += 1
     options = {"label": closed["label"]} if closed["label"] else {}
     body = [line for line in body if line.strip()]
-    return Block("math", here, body, options=options, body_line=here), end
+    indent = _indent(lines[place])
+    return Block("math", here, body, "", options, here, indent), end
 
 
 def _options(body: list[str]) -> tuple[dict[str, str], int]:
