@@ -5,6 +5,7 @@ from collections.abc import Generator
 from functools import cache
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
 
@@ -14,6 +15,12 @@ from nlp_dawn.site.doctor import find_chromium
 TEXTS = Path(__file__).resolve().parents[2] / "shared" / "data"
 if TEXTS.is_dir():
     os.environ.setdefault("NLP_DAWN_DATA", str(TEXTS))
+
+# The same examples in every run, on a slow machine as on a fast one.
+hypothesis.settings.register_profile(
+    "nlp_dawn", deadline=None, derandomize=True
+)
+hypothesis.settings.load_profile("nlp_dawn")
 
 # Why a test may be left out even in CI; every other reason is a failure there.
 SKIPPED_IN_CI = (

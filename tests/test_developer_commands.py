@@ -37,6 +37,22 @@ def test_test_leaves_the_site_out_and_hands_the_rest_to_pytest(started):
     assert command[3:] == ["-k", "softmax", "-x", "tests/figures"]
 
 
+@pytest.mark.parametrize(
+    ("processors", "workers"), [(1, None), (2, "2"), (64, "4"), (None, None)]
+)
+def test_a_run_of_everything_uses_the_processors(
+    started, monkeypatch, processors, workers
+):
+    monkeypatch.setattr(developer_commands.os, "cpu_count", lambda: processors)
+    assert cli.main(["test"]) == 3
+    (command,) = started
+    assert command[:3] == ["-m", "pytest", "--ignore=tests/site"]
+    if workers is None:
+        assert command[3:] == []
+    else:
+        assert command[3:5] == ["--numprocesses", workers]
+
+
 def test_test_site_tests_the_site_alone(started, repository):
     (repository / "_build" / "html").mkdir(parents=True)
     (repository / "_build" / "html" / "index.html").touch()

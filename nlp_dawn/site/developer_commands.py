@@ -1,6 +1,8 @@
 """The commands for people who work on the book: test, bench, doctor."""
 
 import argparse
+import importlib.util
+import os
 import subprocess
 import sys
 import time
@@ -40,10 +42,31 @@ def run_tests(arguments: argparse.Namespace) -> int:
     else:
         where = ["--ignore=tests/site"]
     return subprocess.run(
-        [sys.executable, "-m", "pytest", *where, *arguments.rest],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            *where,
+            *_workers(arguments),
+            *arguments.rest,
+        ],
         cwd=root,
         check=False,
     ).returncode
+
+
+def _workers(arguments: argparse.Namespace) -> list[str]:
+    """Spread a run of everything over the processors, file by file.
+
+    Whoever picks tests wants to see them one after another; and the browser
+    tests measure times.
+    """
+    processors = min(os.cpu_count() or 1, 4)
+    if arguments.site or arguments.rest or processors == 1:
+        return []
+    if importlib.util.find_spec("xdist") is None:
+        return []
+    return ["--numprocesses", str(processors), "--dist", "loadfile"]
 
 
 def add_bench(parser: argparse.ArgumentParser) -> None:
