@@ -19,9 +19,11 @@ def softmax(scores):
 def draw_temperature(axes, temperature, data=SCORES):
     p = softmax(data / temperature)
     style.draw_distribution(axes, WORDS, p=p)
+    # Sentences may differ in length; the figure must not differ in height.
+    more = " The first has it all, no other is left." if p[0] > 0.99 else ""
     return (
         f"At temperature {temperature:.3f} the first word has probability "
-        f"{p[0]:.4f} and the last {p[-1]:.4f}."
+        f"{p[0]:.4f} and the last {p[-1]:.4f}.{more}"
     )
 
 
