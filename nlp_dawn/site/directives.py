@@ -113,7 +113,7 @@ class RouteDirective(SphinxDirective):
             f"{source} {self.options.get('not-examined', '')}", source
         )
         lines = [
-            f"- lines {stop.first}–{stop.last}: {{chapter}}`{stop.chapter}`"
+            f"- {stop.lines}: {{chapter}}`{stop.chapter}`"
             + (
                 "; *不考, not examined*"
                 if any(a <= stop.first <= b for a, b in left_out)

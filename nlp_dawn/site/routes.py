@@ -15,6 +15,13 @@ class Stop:
     last: int
     chapter: str
 
+    @property
+    def lines(self) -> str:
+        """The lines in words."""
+        if self.first == self.last:
+            return f"line {self.first}"
+        return f"lines {self.first}–{self.last}"
+
 
 def route(project: Project, source: str) -> list[Stop]:
     """Return the chapters in the order in which `source` comes to them.
