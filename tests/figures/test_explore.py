@@ -72,7 +72,7 @@ def test_every_state_of_the_grid_is_in_the_page(built):
     assert len(set(extra["shown"][1])) == 22
     assert len(texts) == 33
     assert all(text.startswith("<svg ") for text in texts)
-    assert extra["sentences"][0].startswith("With the mean at -3.00, KL(p‖q)")
+    assert extra["sentences"][0].startswith("With the mean at −3.00, KL(p‖q)")
     assert extra["sentences"][-1].startswith("With the mean at +3.00, KL(q‖p)")
 
 
