@@ -479,7 +479,7 @@ def test_the_mouse_moves_a_control_too(open_figure):
     after = hand.sight()
     assert after["indices"] == [1, 1]
     assert after["pictures"] != before["pictures"]
-    assert after["sentence"].startswith("With the mean at -2.40, KL(q‖p)")
+    assert after["sentence"].startswith("With the mean at −2.40, KL(q‖p)")
 
 
 def test_a_printed_figure_shows_the_state_it_is_in(visit, open_figure):
