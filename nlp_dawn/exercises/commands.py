@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -253,7 +254,8 @@ def _check(arguments: argparse.Namespace) -> int:
 def _check_one(found: Work, seed: int) -> Iterator[Result]:
     for exercise in _exercises(found.key):
         # If an answer never ends, the last line says which.
-        print(f"  checking {exercise.name} …", end="\r", flush=True)
+        if sys.stdout.isatty():
+            print(f"  checking {exercise.name} …", end="\r", flush=True)
         result = found.judge(exercise, seed)
         lines = as_text(result, where="shell").splitlines()
         print("\n".join(f"  {line}" for line in lines).ljust(60))

@@ -95,6 +95,13 @@ def _prepare(app: "Sphinx", config: "Config") -> None:
             "installs it, or run `npm ci` in web/"
         )
     config.katex_js_path = str(built / "katex.min.js")
+    # Its Unix socket is there a moment before anyone listens: who connects in
+    # that moment is refused, the build fails, and the server never ends. The
+    # way over a port, which is for Windows, tries until it is answered.
+    katex.KaTeXServer.start_server_process = (
+        katex.KaTeXServer.start_network_socket
+    )
+    katex.STARTUP_TIMEOUT = katex.RENDER_TIMEOUT = 60.0  # a busy machine
 
     # The kernels inherit this: explore() draws all states of a figure, and a
     # checkout that is not installed finds its own package.

@@ -128,6 +128,13 @@ def test_the_chain_rule_holds(seed):
 
 
 @pytest.mark.concept("kl-divergence")
+def test_a_detour_may_be_cheaper_than_the_direct_way():
+    p, q, r = [0.9, 0.1], [0.5, 0.5], [0.1, 0.9]
+    detour = kl_divergence(p, q) + kl_divergence(q, r)
+    assert kl_divergence(p, r) > 1.9 * detour
+
+
+@pytest.mark.concept("kl-divergence")
 def test_zeros_follow_the_convention():
     assert kl_divergence([0.0, 1.0], [0.5, 0.5]) == pytest.approx(math.log(2))
     assert kl_divergence([0.0, 1.0], [0.0, 1.0]) == 0
