@@ -10,7 +10,7 @@ import numpy as np
 
 from nlp_dawn.cli import CommandError
 from nlp_dawn.exercises import catalog, notebook, work
-from nlp_dawn.exercises.judging import Result
+from nlp_dawn.exercises.outcomes import Result
 from nlp_dawn.exercises.showing import as_text
 from nlp_dawn.exercises.specification import Exercise
 from nlp_dawn.exercises.work import Work

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from nlp_dawn.exercises import catalog
-from nlp_dawn.exercises.judging import Result
 from nlp_dawn.exercises.notebook import given_code
+from nlp_dawn.exercises.outcomes import Result
 from nlp_dawn.exercises.plain import NotPlainError, as_code, plain
 from nlp_dawn.exercises.running import verdict
 from nlp_dawn.exercises.specification import Exercise

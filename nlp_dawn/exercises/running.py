@@ -17,14 +17,14 @@ from types import ModuleType
 
 import numpy as np
 
-from nlp_dawn.exercises.judging import (
+from nlp_dawn.exercises.comparing import changed_arguments
+from nlp_dawn.exercises.judging import judge
+from nlp_dawn.exercises.outcomes import (
     Missing,
     Outcome,
     Raised,
     Result,
     Returned,
-    changed_arguments,
-    judge,
 )
 from nlp_dawn.exercises.plain import NotPlainError, plain
 from nlp_dawn.exercises.specification import Case, Exercise

@@ -5,7 +5,7 @@ import re
 import textwrap
 from collections.abc import Iterator
 
-from nlp_dawn.exercises.judging import Result
+from nlp_dawn.exercises.outcomes import Result
 
 _WIDTH = 76
 _CODE = re.compile(r"`([^`]*)`")

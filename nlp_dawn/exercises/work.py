@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from nlp_dawn.exercises import catalog
-from nlp_dawn.exercises.judging import Result
 from nlp_dawn.exercises.notebook import as_text, given_code
+from nlp_dawn.exercises.outcomes import Result
 from nlp_dawn.exercises.running import verdict
 from nlp_dawn.exercises.specification import Exercise
 

@@ -24,7 +24,7 @@ from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 import nlp_dawn
-from nlp_dawn.exercises.judging import GroupResult, Result
+from nlp_dawn.exercises.outcomes import GroupResult, Result
 from nlp_dawn.exercises.showing import as_html, marked_up
 from nlp_dawn.exercises.specification import Exercise, Implement
 from nlp_dawn.grading.grader import Graded
@@ -139,10 +139,10 @@ def specification_version(exercise: Exercise, module: str) -> str:
     module : str
         The module that holds it.
     """
-    from nlp_dawn.exercises import judging, plain, specification
+    from nlp_dawn.exercises import comparing, judging, plain, specification
 
     digest = hashlib.sha256()
-    sources: list[Any] = [judging, plain, specification]
+    sources: list[Any] = [comparing, judging, plain, specification]
     sources.append(__import__(module, fromlist=["EXERCISES"]))
     if isinstance(exercise, Implement):
         sources.append(inspect.getmodule(exercise.reference))

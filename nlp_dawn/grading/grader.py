@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from nlp_dawn.exercises.judging import (
+from nlp_dawn.exercises.judging import judge
+from nlp_dawn.exercises.outcomes import (
     Died,
     Missing,
     Outcome,
@@ -23,7 +24,6 @@ from nlp_dawn.exercises.judging import (
     Result,
     Returned,
     TimedOut,
-    judge,
 )
 from nlp_dawn.exercises.specification import Case, Exercise
 from nlp_dawn.grading.sandbox import (

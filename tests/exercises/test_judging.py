@@ -5,13 +5,13 @@ import dataclasses
 import numpy as np
 import pytest
 
-from nlp_dawn.exercises.judging import (
+from nlp_dawn.exercises.judging import judge
+from nlp_dawn.exercises.outcomes import (
     Died,
     Missing,
     Raised,
     Returned,
     TimedOut,
-    judge,
 )
 from nlp_dawn.exercises.specification import (
     Case,

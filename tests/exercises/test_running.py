@@ -6,7 +6,7 @@ import textwrap
 import numpy as np
 import pytest
 
-from nlp_dawn.exercises.judging import Missing, Raised, Returned
+from nlp_dawn.exercises.outcomes import Missing, Raised, Returned
 from nlp_dawn.exercises.running import run, verdict
 
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from nlp_dawn.exercises import catalog, notebook
-from nlp_dawn.exercises.judging import Returned, judge
+from nlp_dawn.exercises.judging import judge
+from nlp_dawn.exercises.outcomes import Returned
 from nlp_dawn.exercises.plain import plain
 from nlp_dawn.exercises.running import run, verdict
 from nlp_dawn.exercises.specification import (

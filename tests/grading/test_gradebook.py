@@ -5,7 +5,7 @@ import csv
 import pytest
 
 from nlp_dawn.exercises import catalog
-from nlp_dawn.exercises.judging import GroupResult, Result
+from nlp_dawn.exercises.outcomes import GroupResult, Result
 from nlp_dawn.grading.gradebook import (
     Gradebook,
     GradebookError,
