@@ -2,7 +2,7 @@
 
 Of tables (``_tables``), of densities and Gaussians (``_densities``), and what
 happens when a simple model is fitted by it in either direction
-(``_fitting``). Everything is in nats.
+(``_fitting``, ``_descent``). Everything is in nats.
 """
 
 from nlp_dawn.foundations.divergence._densities import (
@@ -14,9 +14,11 @@ from nlp_dawn.foundations.divergence._densities import (
     kl_on_grid,
     multivariate_gaussian_kl,
 )
-from nlp_dawn.foundations.divergence._fitting import (
+from nlp_dawn.foundations.divergence._descent import (
     Descent,
     descend,
+)
+from nlp_dawn.foundations.divergence._fitting import (
     fit_categorical,
     fit_forward_kl,
     fit_gaussian,
