@@ -61,7 +61,7 @@ WHICH_DIRECTION = Predict(
         ),
         Choice(
             "It depends on where the minimization starts.",
-            "KL(q‖p) has one minimum per bump, so there the start decides. "
+            "KL(q‖p) has a minimum at each bump, so there the start decides. "
             "KL(p‖q) has a single minimum over all Gaussians, found from "
             "everywhere.",
         ),
