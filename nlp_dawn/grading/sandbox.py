@@ -572,7 +572,7 @@ class Sandbox:
 
     def _read_printed(self) -> None:
         printed = os.read(self._printed, 1 << 16)
-        if not printed:
+        if not printed and self._printed in self._selector.get_map():
             self._selector.unregister(self._printed)
         room = self.limits.output - len(self.text)
         self.text += printed[: max(room, 0)]

@@ -36,6 +36,23 @@ def test_without_libseccomp_it_says_what_to_install(monkeypatch):
     assert "libseccomp2" in last.fix
 
 
+def test_a_launcher_that_falls_silent_before_it_ends_is_reported(
+    monkeypatch, tmp_path
+):
+    # The end of what it prints is seen twice: while waiting, and afterwards.
+    program = tmp_path / "bwrap"
+    program.write_text(
+        "#!/bin/sh\n"
+        '[ "$1" = --version ] && echo bubblewrap 0.9.0 && exit\n'
+        "echo no >&2\nexec >&- 2>&-\n/bin/sleep 0.5\nexit 1\n"
+    )
+    program.chmod(0o755)
+    monkeypatch.setattr(sandbox.shutil, "which", lambda name: str(program))
+    last = doctor.checks()[-1]
+    assert not last.ok
+    assert "the sandbox does not start: no" in f"{last.found}"
+
+
 def test_where_namespaces_are_forbidden_it_says_so(monkeypatch, tmp_path):
     # What bubblewrap says under Ubuntu's AppArmor, and in many containers.
     program = tmp_path / "bwrap"
