@@ -1,0 +1,1 @@
+"""Language models that read one word after another."""
