@@ -3,9 +3,11 @@
 A linear layer gives every class a score, a logit (``_linear``), softmax turns
 the scores into probabilities (``_probabilities``), cross-entropy says how
 surprised they are by the truth, and its gradient with respect to the scores
-is "probabilities minus truth" (``_loss``). Losses are in nats.
+is "probabilities minus truth" (``_loss``). With very many classes the linear
+layer and the loss are one function (``_fused``). Losses are in nats.
 """
 
+from nlp_dawn.foundations.classification._fused import linear_cross_entropy
 from nlp_dawn.foundations.classification._linear import (
     linear,
     predict,
@@ -31,6 +33,7 @@ __all__ = [
     "cross_entropy",
     "cross_entropy_hessian_product",
     "linear",
+    "linear_cross_entropy",
     "log_softmax",
     "logsumexp",
     "masked_softmax",

@@ -48,14 +48,7 @@ def linear(
     array([[7., 7.]])
     """
     x, W, b = floats(x, "x"), floats(W, "W"), floats(b, "b")
-    if W.ndim != 2 or x.ndim == 0 or x.shape[-1] != W.shape[0]:
-        raise ValueError(
-            f"features and weights do not fit: x {x.shape}, W {W.shape}"
-        )
-    if b.shape != W.shape[1:]:
-        raise ValueError(
-            f"weights and biases do not fit: W {W.shape}, b {b.shape}"
-        )
+    _check_fit(x, W, b)
     z = x @ W + b  # (..., K)
 
     def backward(dz: Array) -> tuple[Array, Array, Array]:
@@ -136,3 +129,15 @@ def predict(x: npt.ArrayLike, W: npt.ArrayLike, b: npt.ArrayLike) -> Array:
     """
     z, _ = linear(x, W, b)
     return np.asarray(z.argmax(axis=-1))
+
+
+def _check_fit(x: Array, W: Array, b: Array) -> None:
+    """Refuse features, weights and biases that do not fit together."""
+    if W.ndim != 2 or x.ndim == 0 or x.shape[-1] != W.shape[0]:
+        raise ValueError(
+            f"features and weights do not fit: x {x.shape}, W {W.shape}"
+        )
+    if b.shape != W.shape[1:]:
+        raise ValueError(
+            f"weights and biases do not fit: W {W.shape}, b {b.shape}"
+        )
