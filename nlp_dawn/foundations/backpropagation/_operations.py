@@ -383,6 +383,6 @@ def sum_to(dy: Array, shape: tuple[int, ...]) -> Array:
     return np.asarray(dy.sum(axis=axes)).reshape(shape) if axes else dy
 
 
-def _operand(x: npt.ArrayLike, name: str) -> Any:
+def _operand(x: npt.ArrayLike, name: str) -> Array | float:
     """Leave a plain number plain: as an array it would widen float32."""
-    return x if type(x) in (int, float) else floats(x, name)
+    return x if isinstance(x, int | float) else floats(x, name)

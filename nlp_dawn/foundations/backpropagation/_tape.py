@@ -252,7 +252,7 @@ class Variable:
         return self * -1
 
     def __sub__(self, other: Operand) -> "Variable":
-        return self + (-1 * _row_or_array(other))
+        return -(-self + other)
 
     def __rsub__(self, other: Operand) -> "Variable":
         return other + -self
@@ -298,10 +298,6 @@ class Variable:
             self,
             name="total",
         )
-
-
-def _row_or_array(x: Operand) -> Any:
-    return x if isinstance(x, Variable | int | float) else floats(x, "operand")
 
 
 def _check(output: Variable, inputs: Sequence[Variable]) -> None:
