@@ -101,7 +101,7 @@ def conv1d(
         rows = dy.reshape(-1, len(b))  # (B·T', H)
         for j, step in enumerate(steps):
             dpadded[:, step] += dy @ W[j].T  # a word is in up to k windows
-            dW[j] = padded[:, step].reshape(len(rows), -1).T @ rows
+            dW[j] = padded[:, step].reshape(-1, W.shape[1]).T @ rows
         return dpadded[:, n_before:], dW, rows.sum(axis=0)
 
     return y, backward
