@@ -5,9 +5,9 @@ into that one, and keeps the layer's ``backward``; :func:`gradients` calls them
 in reverse order and adds up what arrives at every row.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias, Union
+from typing import Any, TypeAlias, Union
 
 import numpy as np
 import numpy.typing as npt
@@ -176,11 +176,9 @@ def gradients(
         if row.backward is None or row.index not in adjoints:
             continue  # it has no inputs, or the output does not depend on it
         parts = row.backward(adjoints[row.index])
-        parts = (parts,) if len(row.inputs) == 1 else parts
-        for x, part in zip(row.inputs, parts, strict=True):
-            if isinstance(x, Variable):
-                so_far = adjoints.get(x.index, 0)  # of other uses of x
-                adjoints[x.index] = so_far + _fitting(part, x, row)
+        for x, part in _sent(row, parts):
+            so_far = adjoints.get(x.index, 0)  # from other uses of x
+            adjoints[x.index] = so_far + part
     return tuple(
         np.array(adjoints.get(x.index, np.zeros_like(x.value))) for x in inputs
     )
@@ -329,11 +327,22 @@ def _start(output: Variable, dy: npt.ArrayLike | None) -> Array:
     return start
 
 
-def _fitting(part: Array, x: Variable, row: Variable) -> Array:
-    """Return a part of an adjoint in its row's dtype; check its shape."""
-    if np.shape(part) != x.shape:
+def _sent(row: Variable, parts: Any) -> Iterator[tuple[Variable, Array]]:
+    """Yield the parts of a row's gradient with the rows that they go to."""
+    if len(row.inputs) == 1:
+        parts = (parts,)
+    if not isinstance(parts, tuple) or len(parts) != len(row.inputs):
         raise ValueError(
-            f"the backward of {row.name} returns a gradient of another shape "
-            f"than its input: {np.shape(part)}, {x.shape}"
+            f"the backward of {row.name!r} must return one gradient per input: "
+            f"{len(row.inputs)} inputs, "
+            f"{len(parts) if isinstance(parts, tuple) else 1} gradients"
         )
-    return np.asarray(part, dtype=x.value.dtype)
+    for x, part in zip(row.inputs, parts, strict=True):
+        if not isinstance(x, Variable):
+            continue
+        if np.shape(part) != x.shape:
+            raise ValueError(
+                f"the backward of {row.name!r} returns another shape than its "
+                f"input has: {np.shape(part)}, {x.shape}"
+            )
+        yield x, np.asarray(part, dtype=x.value.dtype)
