@@ -43,6 +43,10 @@ from nlp_dawn.recurrent.gates import (
     retention,
     to_torch_convention,
 )
+from nlp_dawn.recurrent.recurrent_networks import (
+    init_recurrent_language_model,
+    recurrent_language_model,
+)
 
 seeds = st.integers(0, 2**32 - 1)
 EXACT = {"rtol": 1e-10, "atol": 1e-12}
@@ -430,6 +434,67 @@ def test_padding_may_hold_anything_and_may_be_longer(rng, name):
     for ours, expected in zip(_flat(again), _flat(last), strict=True):
         assert np.array_equal(ours, expected)
     assert_allclose(more[:, -1], _flat(last)[0])
+
+
+# --- Inside a language model -------------------------------------------------
+
+
+@pytest.mark.concept("lstm")
+@pytest.mark.concept("gru")
+@pytest.mark.parametrize("layers", [1, 2])
+@pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU])
+def test_language_models_of_gated_layers_match_torch(rng, kind, layers):
+    layer, gates = (lstm, 4) if kind is nn.LSTM else (gru_torch, 3)
+    params = init_recurrent_language_model(
+        9, 3, 5, gates=gates, layers=layers, rng=rng, dtype=np.float64
+    )
+    names = ["rnn"] if layers == 1 else ["rnn.0", "rnn.1"]
+    for name in names:
+        params[f"{name}.b"] = rng.standard_normal(gates * 5)
+        if layer is gru_torch:
+            params[f"{name}.c"] = rng.standard_normal(5)
+    ids = rng.integers(1, 9, (3, 7))
+    ids[1, 4:] = ids[2, 2:] = 0  # padding
+    inputs, targets = ids[:, :-1], ids[:, 1:]
+
+    theirs = kind(3, 5, num_layers=layers, batch_first=True).double()
+    with torch.no_grad():
+        for k, name in enumerate(names):
+            weights = [params[f"{name}.{w}"] for w in "WUb"]
+            if layer is lstm:
+                new = lstm_to_torch(*weights)
+            else:
+                new = gru_to_torch(*weights, params[f"{name}.c"])
+            for key, value in new.items():
+                getattr(theirs, f"{key}_l{k}").copy_(torch.tensor(value))
+    outside = {
+        key: torch.tensor(params[key], requires_grad=True)
+        for key in ("embedding.W", "output.W", "output.b")
+    }
+    their_hs, _ = theirs(outside["embedding.W"][torch.tensor(inputs)])
+    their_loss = nn.functional.cross_entropy(
+        (their_hs @ outside["output.W"] + outside["output.b"]).transpose(1, 2),
+        torch.tensor(targets),
+        ignore_index=0,
+    )
+    their_loss.backward()
+
+    (loss, _), backward = recurrent_language_model(
+        params, inputs, targets, layer=layer, pad=0
+    )
+    assert loss == pytest.approx(their_loss.item(), rel=1e-10)
+    dparams = backward()
+    assert dparams.keys() == params.keys()
+    for key, tensor in outside.items():
+        ours = dparams[key]
+        ours = ours.dense() if key == "embedding.W" else ours
+        assert_allclose(ours, tensor.grad.numpy(), **EXACT)
+    for k, name in enumerate(names):
+        for ours, their in (("W", "weight_ih"), ("U", "weight_hh")):
+            expected = getattr(theirs, f"{their}_l{k}").grad.numpy().T
+            assert_allclose(dparams[f"{name}.{ours}"], expected, **EXACT)
+        expected = getattr(theirs, f"bias_ih_l{k}").grad.numpy()
+        assert_allclose(dparams[f"{name}.b"], expected, **EXACT)
 
 
 # --- Laws --------------------------------------------------------------------
