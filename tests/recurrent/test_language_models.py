@@ -3,6 +3,7 @@
 import itertools
 import math
 from collections import Counter, defaultdict
+from functools import cache
 
 import numpy as np
 import pytest
@@ -11,16 +12,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from nlp_dawn.foundations.backpropagation import check_gradients
 from nlp_dawn.foundations.perceptrons import RowGradient
 from nlp_dawn.recurrent.language_models import (
     NGram,
     WindowModel,
+    WordClasses,
+    assign_classes,
+    class_cross_entropy,
+    class_log_softmax,
     context_windows,
+    hierarchical_cross_entropy,
+    hierarchical_log_softmax,
+    huffman_tree,
+    init_class_output,
     init_nnlm,
+    init_tree_output,
     linear_then_cross_entropy,
     nnlm,
+    nnlm_costs,
     nnlm_hidden,
     nnlm_loss,
     perplexity,
@@ -680,3 +692,483 @@ def test_windows_that_do_not_fit_are_refused(rng, call, error, message):
 def test_models_without_a_size_are_refused(rng, sizes, message):
     with pytest.raises(ValueError, match=message):
         init_nnlm(*sizes, rng=rng)
+
+
+# --- What the output layer costs ---------------------------------------------
+
+
+@pytest.mark.concept("large-output-softmax-cost")
+@pytest.mark.parametrize("direct", [False, True])
+@pytest.mark.parametrize("sizes", [(50, 3, 6, 8), (1000, 5, 20, 10)])
+def test_counted_parameters_are_the_sizes_of_the_arrays(rng, direct, sizes):
+    costs = nnlm_costs(*sizes, direct=direct)
+    params = init_nnlm(*sizes, direct=direct, rng=rng)
+    for layer, count in costs.parameters.items():
+        measured = [p.size for n, p in params.items() if n.startswith(layer)]
+        assert measured
+        assert count == sum(measured)
+
+
+@pytest.mark.concept("large-output-softmax-cost")
+@pytest.mark.parametrize("direct", [False, True])
+def test_counted_work_is_what_torch_counts(rng, direct):
+    V, n, D, H, B = 40, 4, 6, 8, 5
+    model = TorchNNLM(
+        init_nnlm(V, n, D, H, direct=direct, rng=rng, dtype=np.float64), direct
+    )
+    contexts = torch.tensor(rng.integers(0, V, (B, n - 1)))
+    costs = nnlm_costs(V, n, D, H, direct=direct)
+    counter = FlopCounterMode(display=False)
+    with counter:
+        logits = model(contexts)
+    assert counter.get_total_flops() == B * sum(costs.forward.values())
+    with counter:
+        logits.sum().backward()
+    # Without a forward pass in between: the backward pass alone.
+    assert counter.get_total_flops() == B * sum(costs.backward.values())
+
+
+@pytest.mark.concept("large-output-softmax-cost")
+def test_the_output_layer_is_nine_tenths_at_nine_windows_of_words():
+    n, D, H = 5, 50, 100
+    V = 9 * (n - 1) * D  # HV = 9 (n − 1) D H: nine parts of ten
+    assert nnlm_costs(V, n, D, H).output_share == pytest.approx(0.9)
+    assert nnlm_costs(V - 1, n, D, H).output_share < 0.9
+    shares = [nnlm_costs(V, n, D, H).output_share for V in (10, 1000, 100_000)]
+    assert shares == sorted(shares)
+    assert shares[-1] > 0.998
+
+
+@pytest.mark.concept("large-output-softmax-cost")
+def test_sizes_that_are_none_are_refused():
+    with pytest.raises(ValueError, match="order must be at least 2, got 1"):
+        nnlm_costs(10, 1, 2, 2)
+    with pytest.raises(TypeError, match=r"hidden must be a whole .* float"):
+        nnlm_costs(10, 2, 2, 2.5)
+
+
+# --- Classes of words --------------------------------------------------------
+
+
+def class_parameters(rng, classes, H=4, dtype=np.float64):
+    params = init_class_output(classes, H, rng=rng, dtype=dtype)
+    for name in params:
+        params[name] += rng.standard_normal(params[name].shape).astype(dtype)
+    return list(params.values())
+
+
+LABELS = [2, 0, 1, 1, 0, 2, 2, 1, 3]
+
+
+@pytest.mark.concept("class-based-lm")
+@pytest.mark.parametrize("labels", [LABELS, [0] * 5, range(6), [0]])
+def test_class_based_probabilities_sum_to_one(rng, labels):
+    classes = WordClasses.of(list(labels))
+    params = class_parameters(rng, classes)
+    x = rng.standard_normal((7, 4))
+    log_p = class_log_softmax(x, *params, classes=classes)
+    assert log_p.shape == (7, len(labels))
+    assert_allclose(np.exp(log_p).sum(axis=1), 1, **EXACT)
+    # And the loss is the one word of each row that came.
+    targets = rng.integers(0, len(labels), 7)
+    loss, _ = class_cross_entropy(x, *params, targets, classes=classes)
+    assert_allclose(loss, -log_p[np.arange(7), targets].mean(), **EXACT)
+
+
+@pytest.mark.concept("class-based-lm")
+@pytest.mark.parametrize("C", [1, 9])
+def test_one_class_or_one_word_a_class_is_the_flat_softmax(rng, C):
+    classes = WordClasses.of(np.zeros(9, int) if C == 1 else np.arange(9))
+    Wc, bc, W, b = class_parameters(rng, classes)
+    x, targets = rng.standard_normal((5, 4)), rng.integers(0, 9, 5)
+    loss, backward = class_cross_entropy(
+        x, Wc, bc, W, b, targets, classes=classes
+    )
+    flat = (W.T, b) if C == 1 else (Wc, bc)
+    expected, flat_backward = linear_then_cross_entropy(x, *flat, targets)
+    assert_allclose(loss, expected, **EXACT)
+    dx, dWc, dbc, dW, db = backward()
+    ours = (dx, dW.dense().T, db) if C == 1 else (dx, dWc, dbc)
+    for mine, theirs in zip(ours, flat_backward(), strict=True):
+        assert_allclose(mine, theirs, **EXACT)
+
+
+@pytest.mark.concept("class-based-lm")
+@pytest.mark.parametrize("shortlist", [1, 3])
+def test_the_class_layer_matches_torch_adaptive_softmax(rng, shortlist):
+    # torch's head holds the frequent words, each a class of its own, and one
+    # entry for each cluster of the others; div_value 1 keeps the width.
+    V, H, B = 12, 4, 20
+    theirs = nn.AdaptiveLogSoftmaxWithLoss(
+        H, V, cutoffs=[shortlist, 6], div_value=1.0, head_bias=True
+    ).double()
+    tails = [tail[1].weight @ tail[0].weight for tail in theirs.tail]
+    labels = [*range(shortlist), *[shortlist] * (6 - shortlist)]
+    labels += [shortlist + 1] * 6
+    classes = WordClasses.of(labels)
+    W = np.zeros((V, H))
+    W[shortlist:] = torch.cat(tails).detach().numpy()
+    Wc = theirs.head.weight.detach().numpy().T
+    bc = theirs.head.bias.detach().numpy()
+    x, targets = rng.standard_normal((B, H)), rng.integers(0, V, B)
+    tensor = torch.tensor(x, requires_grad=True)
+    expected = theirs(tensor, torch.tensor(targets)).loss
+    expected.backward()
+    loss, backward = class_cross_entropy(
+        x, Wc, bc, W, np.zeros(V), targets, classes=classes
+    )
+    dx, dWc, dbc, dW, _ = backward()
+    assert_allclose(loss, expected.item(), **EXACT)
+    assert_allclose(dx, tensor.grad.numpy(), **EXACT)
+    assert_allclose(dWc, theirs.head.weight.grad.numpy().T, **EXACT)
+    assert_allclose(dbc, theirs.head.bias.grad.numpy(), **EXACT)
+    # A word's row there is a product: its gradient passes through the first.
+    last = theirs.tail[1]
+    gradient = dW.dense()[6:] @ last[0].weight.detach().numpy().T
+    assert_allclose(gradient, last[1].weight.grad.numpy(), **EXACT)
+    log_p = class_log_softmax(x, Wc, bc, W, np.zeros(V), classes=classes)
+    brute = theirs.log_prob(torch.tensor(x)).detach().numpy()
+    assert_allclose(log_p, brute, **EXACT)
+
+
+@pytest.mark.concept("class-based-lm")
+def test_class_based_gradients_match_torch_and_finite_differences(rng):
+    classes = WordClasses.of(LABELS)
+    params = class_parameters(rng, classes)
+    x, targets = rng.standard_normal((6, 4)), np.array([0, 2, 2, 7, 8, 0])
+
+    def layer(*arrays):
+        loss, backward = class_cross_entropy(*arrays, targets, classes=classes)
+
+        def dense_backward(dloss=1.0):
+            dx, dWc, dbc, dW, db = backward(dloss)
+            return dx, dWc, dbc, dW.dense(), db
+
+        return loss, dense_backward
+
+    assert check_gradients(layer, x, *params, rng=rng).passed
+
+    tensors = [torch.tensor(a, requires_grad=True) for a in (x, *params)]
+    tx, tWc, tbc, tW, tb = tensors
+    log_class = torch.log_softmax(tx @ tWc + tbc, 1)
+    scores = tx @ tW.T + tb
+    same = torch.tensor(np.equal.outer(LABELS, LABELS))[targets]
+    inside = torch.log_softmax(scores.masked_fill(~same, -math.inf), 1)
+    rows, own = torch.arange(6), torch.tensor(LABELS)[targets]
+    expected = -(log_class[rows, own] + inside[rows, targets]).mean()
+    loss, backward = layer(x, *params)
+    assert_allclose(loss, expected.item(), **EXACT)
+    gradients = torch.autograd.grad(expected, tensors)
+    for mine, theirs in zip(backward(), gradients, strict=True):
+        assert_allclose(mine, theirs.numpy(), **EXACT)
+
+
+@pytest.mark.concept("class-based-lm")
+def test_only_words_of_the_classes_that_came_get_a_gradient(rng):
+    classes = WordClasses.of(LABELS)
+    params = class_parameters(rng, classes)
+    x = rng.standard_normal((3, 4))
+    loss, backward = class_cross_entropy(x, *params, [1, 4, 8], classes=classes)
+    *_, dW, db = backward()
+    assert dW.rows.tolist() == [1, 4, 8]  # classes 0 and 3
+    assert np.flatnonzero(db).tolist() == [1, 4]  # 8 is alone in its class
+    spoiled = [p.copy() for p in params]
+    spoiled[2][[0, 2, 3, 5, 6, 7]] = np.nan  # scores that nobody asks for
+    again, _ = class_cross_entropy(x, *spoiled, [1, 4, 8], classes=classes)
+    assert again == loss
+
+
+@pytest.mark.concept("class-based-lm")
+@given(
+    seed=seeds,
+    data=st.data(),
+    balance=st.sampled_from(["root", "mass", "size"]),
+)
+def test_classes_hold_every_word_once_frequent_ones_first(seed, data, balance):
+    rng = np.random.default_rng(seed)
+    V = data.draw(st.integers(1, 40))
+    C = data.draw(st.integers(1, V))
+    counts = rng.zipf(1.5, V)
+    if data.draw(st.booleans()):
+        counts[0] = 10**6  # one word has nearly all of the mass
+    classes = assign_classes(counts, C, balance=balance)
+    assert classes.n_classes == C
+    members = np.concatenate(classes.members)
+    assert np.array_equal(np.sort(members), np.arange(V))
+    for words, place in ((w, classes.place[w]) for w in classes.members):
+        assert np.array_equal(place, np.arange(len(words)))
+        assert len(words) > 0
+    for before, after in itertools.pairwise(classes.members):
+        assert counts[before].min() >= counts[after].max()
+    sizes = [len(words) for words in classes.members]
+    if balance == "size":
+        assert max(sizes) - min(sizes) <= 1
+
+
+@pytest.mark.concept("class-based-lm")
+def test_classes_of_equal_mass_have_about_equal_mass():
+    counts = 1e6 / np.arange(1, 10_001)
+    classes = assign_classes(counts, 20, balance="mass")
+    mass = np.array([counts[words].sum() for words in classes.members])
+    shares = mass / mass.sum()
+    # The first words alone have more than a class's share or most of it.
+    assert [len(words) for words in classes.members[:4]] == [1, 1, 1, 1]
+    assert np.all(np.abs(shares[7:] - 1 / 20) < 1 / 100)
+    sizes = np.array([len(words) for words in classes.members])
+    assert np.all(np.diff(sizes) >= 0)
+    assert classes.mean_scores(counts) == pytest.approx(20 + shares @ sizes)
+    roots = assign_classes(counts, 20, balance="root")
+    sums = np.array([np.sqrt(counts[w]).sum() for w in roots.members])
+    assert np.all(np.abs(sums / sums.sum() - 1 / 20) < 1 / 200)
+
+
+@pytest.mark.concept("class-based-lm")
+@pytest.mark.parametrize("V", [400, 10_000])
+def test_the_cost_of_equal_classes_is_least_at_the_root(V):
+    uniform = np.ones(V)
+    root = math.isqrt(V)
+    candidates = [c for c in range(1, V + 1) if V % c == 0]
+    costs = {
+        C: assign_classes(uniform, C, balance="size").mean_scores(uniform)
+        for C in candidates
+    }
+    assert min(costs, key=costs.get) == root
+    assert costs[root] == 2 * root
+    for C, cost in costs.items():
+        assert cost == pytest.approx(C + V / C)
+    assert costs[1] == costs[V] == V + 1
+
+
+@pytest.mark.concept("class-based-lm")
+def test_equal_mass_saves_nothing_on_average_and_equal_roots_do():
+    V, C = 10_000, 100
+    zipf = 1 / np.arange(1, V + 1)
+    size, mass, root = (
+        assign_classes(zipf, C, balance=b).mean_scores(zipf)
+        for b in ("size", "mass", "root")
+    )
+    assert size == pytest.approx(C + V / C)
+    assert mass == pytest.approx(C + V / C, rel=1e-3)
+    assert root < 0.75 * size
+
+
+@pytest.mark.concept("class-based-lm")
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: WordClasses.of([0, 2]), ValueError, "class 1 has none"),
+        (lambda: WordClasses.of([]), ValueError, r"shape \(0,\)"),
+        (lambda: WordClasses.of([0.5]), TypeError, "got float64"),
+        (lambda: assign_classes([1, 2], 3), ValueError, "3 classes .* got 2"),
+        (lambda: assign_classes([1, -2], 1), ValueError, "got -2.0 to 1.0"),
+        (lambda: assign_classes([1], 1, balance="x"), ValueError, "got 'x'"),
+        (lambda: assign_classes([1], 0), ValueError, "n_classes .* got 0"),
+        (
+            lambda: WordClasses.of([0, 1]).mean_scores([1]),
+            ValueError,
+            r"\(1,\), \(2,\)",
+        ),
+        (lambda: huffman_tree([]), ValueError, r"shape \(0,\)"),
+        (lambda: huffman_tree([np.inf]), ValueError, "finite"),
+        (
+            lambda: huffman_tree([1, 1]).mean_scores([1]),
+            ValueError,
+            r"\(1,\), \(2,\)",
+        ),
+    ],
+)
+def test_classes_and_trees_of_nothing_are_refused(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
+
+
+# --- The tree ----------------------------------------------------------------
+
+
+def tree_parameters(rng, tree, H=4, dtype=np.float64):
+    params = init_tree_output(tree, H, rng=rng, dtype=dtype)
+    for name in params:
+        params[name] += rng.standard_normal(params[name].shape).astype(dtype)
+    return list(params.values())
+
+
+@pytest.mark.concept("class-based-lm")
+@given(counts=st.lists(st.integers(0, 50), min_size=1, max_size=30))
+def test_huffman_ways_are_complete_and_as_short_as_entropy_allows(counts):
+    tree = huffman_tree(counts)
+    lengths = tree.lengths
+    # Kraft: in a full binary tree the leaves' shares add up to one.
+    assert np.sum(0.5**lengths) == 1
+    assert len(lengths) == len(counts)
+    codes = {tuple(row[row != 0]) for row in tree.turns}
+    assert len(codes) == len(counts)
+    frequent = np.argsort(counts)
+    for rare, common in itertools.pairwise(frequent):
+        if counts[common] > counts[rare]:
+            assert lengths[common] <= lengths[rare]
+    total = sum(counts)
+    if total and len(counts) > 1:
+        p = np.array(counts) / total
+        bits = -np.sum(p[p > 0] * np.log2(p[p > 0]))
+        assert bits - 1e-9 <= tree.mean_scores(counts) < bits + 1
+
+
+@pytest.mark.concept("class-based-lm")
+def test_no_other_tree_is_shorter_than_huffman_s(rng):
+    # Every full binary tree over five words, by all ways to merge two.
+    @cache
+    def shortest(weights):
+        if len(weights) == 1:
+            return 0
+        best = math.inf
+        for i, j in itertools.combinations(range(len(weights)), 2):
+            merged = weights[i] + weights[j]
+            rest = [w for k, w in enumerate(weights) if k not in (i, j)]
+            best = min(best, merged + shortest(tuple(sorted([*rest, merged]))))
+        return best
+
+    for _ in range(20):
+        counts = tuple(rng.integers(1, 30, 6).tolist())
+        ours = huffman_tree(counts).mean_scores(counts) * sum(counts)
+        assert ours == pytest.approx(shortest(tuple(sorted(counts))))
+
+
+@pytest.mark.concept("class-based-lm")
+@pytest.mark.parametrize("V", [1, 2, 3, 9])
+def test_hierarchical_probabilities_sum_to_one(rng, V):
+    tree = huffman_tree(rng.integers(1, 20, V))
+    params = tree_parameters(rng, tree)
+    x, targets = rng.standard_normal((7, 4)), rng.integers(0, V, 7)
+    log_p = hierarchical_log_softmax(x, *params, tree=tree)
+    assert_allclose(np.exp(log_p).sum(axis=1), 1, **EXACT)
+    loss, _ = hierarchical_cross_entropy(x, *params, targets, tree=tree)
+    assert_allclose(loss, -log_p[np.arange(7), targets].mean(), **EXACT)
+
+
+@pytest.mark.concept("class-based-lm")
+def test_hierarchical_gradients_match_torch_and_finite_differences(rng):
+    tree = huffman_tree([9, 5, 4, 2, 1, 1])
+    params = tree_parameters(rng, tree)
+    x, targets = rng.standard_normal((6, 4)), np.array([0, 5, 5, 2, 4, 0])
+
+    def layer(*arrays):
+        loss, backward = hierarchical_cross_entropy(*arrays, targets, tree=tree)
+
+        def dense_backward(dloss=1.0):
+            dx, dW, db = backward(dloss)
+            return dx, dW.dense(), db
+
+        return loss, dense_backward
+
+    assert check_gradients(layer, x, *params, rng=rng).passed
+
+    tensors = [torch.tensor(a, requires_grad=True) for a in (x, *params)]
+    s = tensors[0] @ tensors[1].T + tensors[2]
+    expected = torch.zeros((), dtype=torch.float64)
+    for row, word in enumerate(targets):
+        for node, turn in zip(tree.nodes[word], tree.turns[word], strict=True):
+            if turn:
+                expected = expected - nn.functional.logsigmoid(
+                    int(turn) * s[row, node]
+                )
+    expected = expected / 6
+    loss, backward = layer(x, *params)
+    assert_allclose(loss, expected.item(), **EXACT)
+    gradients = torch.autograd.grad(expected, tensors)
+    for mine, theirs in zip(backward(), gradients, strict=True):
+        assert_allclose(mine, theirs.numpy(), **EXACT)
+
+
+@pytest.mark.concept("class-based-lm")
+def test_only_nodes_on_the_way_get_a_gradient(rng):
+    tree = huffman_tree([8, 4, 2, 1, 1])
+    params = tree_parameters(rng, tree)
+    _, backward = hierarchical_cross_entropy(
+        np.ones((2, 4)), *params, [0, 1], tree=tree
+    )
+    _, dW, db = backward()
+    assert dW.rows.tolist() == [0, 1]  # words 0 and 1 hang on top
+    assert np.flatnonzero(db).tolist() == [0, 1]
+
+
+@pytest.mark.concept("class-based-lm")
+def test_turns_stay_exact_where_probabilities_round_to_zero():
+    tree = huffman_tree([1, 1])
+    loss, backward = hierarchical_cross_entropy(
+        np.array([[1000.0]]), [[1.0]], [0.0], [0], tree=tree
+    )
+    assert loss == 1000
+    assert backward()[2] == pytest.approx(1)
+    log_p = hierarchical_log_softmax([[1000.0]], [[1.0]], [0.0], tree=tree)
+    assert log_p.tolist() == [[-1000.0, 0.0]]
+
+
+@pytest.mark.concept("class-based-lm")
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_cheap_output_layers_keep_dtype_and_arguments(rng, dtype):
+    classes, tree = WordClasses.of(LABELS), huffman_tree(range(9))
+    x, targets = rng.standard_normal((5, 4)).astype(dtype), [0, 8, 3, 3, 1]
+    for layer, params, setting in (
+        (class_cross_entropy, class_parameters, {"classes": classes}),
+        (hierarchical_cross_entropy, tree_parameters, {"tree": tree}),
+    ):
+        arrays = params(rng, *setting.values(), dtype=dtype)
+        before = [a.copy() for a in (x, *arrays)]
+        loss, backward = layer(x, *arrays, targets, **setting)
+        first, second = backward(), backward()
+        assert loss.dtype == dtype
+        for mine, again in zip(first, second, strict=True):
+            if isinstance(mine, RowGradient):
+                mine, again = mine.values, again.values
+            assert mine.dtype == dtype
+            assert np.array_equal(mine, again)
+        assert all(map(np.array_equal, (x, *arrays), before))
+    log_p = class_log_softmax(
+        x, *class_parameters(rng, classes, dtype=dtype), classes=classes
+    )
+    assert log_p.dtype == dtype
+    log_p = hierarchical_log_softmax(
+        x, *tree_parameters(rng, tree, dtype=dtype), tree=tree
+    )
+    assert log_p.dtype == dtype
+
+
+@pytest.mark.concept("class-based-lm")
+def test_cheap_output_layers_take_no_words(rng):
+    classes, tree = WordClasses.of(LABELS), huffman_tree(range(9))
+    x, none = np.zeros((0, 4)), np.zeros(0, int)
+    loss, backward = class_cross_entropy(
+        x, *class_parameters(rng, classes), none, classes=classes
+    )
+    assert loss == 0
+    assert backward()[3].rows.size == 0
+    loss, backward = hierarchical_cross_entropy(
+        x, *tree_parameters(rng, tree), none, tree=tree
+    )
+    assert loss == 0
+    assert backward()[0].shape == (0, 4)
+
+
+@pytest.mark.concept("class-based-lm")
+def test_cheap_output_layers_refuse_what_does_not_fit(rng):
+    classes, tree = WordClasses.of(LABELS), huffman_tree(range(9))
+    Wc, bc, W, b = class_parameters(rng, classes)
+    x = np.zeros((2, 4))
+    for arrays, message in (
+        ((x[:, :3], Wc, bc, W, b), r"9 words: x \(2, 3\), W \(9, 4\)"),
+        ((x, Wc, bc, W, b[1:]), r"b \(8,\)"),
+        ((x, Wc[:, 1:], bc, W, b), r"4 classes: .* Wc \(4, 3\), bc \(4,\)"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            class_log_softmax(*arrays, classes=classes)
+    with pytest.raises(ValueError, match=r"x \(2, 4\), targets \(1,\)"):
+        class_cross_entropy(x, Wc, bc, W, b, [1], classes=classes)
+    with pytest.raises(ValueError, match="0 to 8, got 1 to 9"):
+        class_cross_entropy(x, Wc, bc, W, b, [1, 9], classes=classes)
+    V, c = tree_parameters(rng, tree)
+    with pytest.raises(ValueError, match=r"8 inner nodes: .* W \(7, 4\)"):
+        hierarchical_log_softmax(x, V[1:], c, tree=tree)
+    with pytest.raises(ValueError, match=r"x \(2, 4\), targets \(3,\)"):
+        hierarchical_cross_entropy(x, V, c, [1, 2, 3], tree=tree)
+    with pytest.raises(TypeError, match="targets must be word numbers"):
+        hierarchical_cross_entropy(x, V, c, [0.5, 1], tree=tree)
