@@ -17,7 +17,11 @@ from nlp_dawn.foundations.backpropagation import (
     check_gradients,
     numerical_gradient,
 )
-from nlp_dawn.foundations.classification import log_softmax
+from nlp_dawn.foundations.classification import (
+    cross_entropy,
+    linear,
+    log_softmax,
+)
 from nlp_dawn.recurrent.recurrent_networks import (
     BatchCost,
     RecurrentModel,
@@ -27,7 +31,6 @@ from nlp_dawn.recurrent.recurrent_networks import (
     conv1d,
     init_recurrent_language_model,
     length_mask,
-    linear_then_cross_entropy,
     max_over_time,
     mean_over_time,
     pad_batch,
@@ -1171,18 +1174,21 @@ def test_another_output_layer_is_used_as_it_is_given(rng):
 
     def output(x, W, b, targets, *, ignore_index=None):
         calls.append(ignore_index)
-        return linear_then_cross_entropy(
-            x, W, b, targets, ignore_index=ignore_index
+        logits, to_linear = linear(x, W, b)
+        loss, to_logits = cross_entropy(
+            logits, targets, ignore_index=ignore_index
         )
+        return loss / 2, lambda d: to_linear(to_logits(d / 2))
 
     params = init_recurrent_language_model(7, 3, 4, rng=rng)
     inputs, targets = a_batch(rng)
-    (loss, _), _ = recurrent_language_model(
+    (loss, _), backward = recurrent_language_model(
         params, inputs, targets, pad=0, output=output
     )
-    (same, _), _ = recurrent_language_model(params, inputs, targets, pad=0)
-    assert loss == same
+    (plain, _), back = recurrent_language_model(params, inputs, targets, pad=0)
+    assert loss == plain / 2
     assert calls == [0]
+    assert_allclose(backward()["rnn.U"], back()["rnn.U"] / 2, rtol=1e-6)
 
 
 @pytest.mark.parametrize("layers", [1, 2])
@@ -1226,6 +1232,14 @@ def test_the_model_says_the_same_one_word_at_a_time(rng, layers, tmp_path):
         assert_allclose(
             model.log_probs(ids[:t]), log_softmax(logits[t - 1]), **EXACT
         )
+    steps = [model.log_probs(ids[:t])[ids[t]] for t in range(1, 6)]
+    assert_allclose(model.log_probabilities(ids), steps, **EXACT)
+    assert_allclose(
+        model.log_probabilities(np.stack([ids[::-1], ids]))[1], steps, **EXACT
+    )
+    assert model.log_probabilities(ids[:1]).shape == (0,)
+    with pytest.raises(ValueError, match=r"got \(1, 1, 6\)"):
+        model.log_probabilities(ids[None, None])
     # In any order, with steps back and jumps: the prefix alone counts.
     for t in (3, 6, 1, 0, 5, 5):
         fresh = RecurrentModel(params).log_probs(ids[:t])

@@ -17,7 +17,6 @@ from nlp_dawn.recurrent.recurrent_networks._language_model import (
     OutputLoss,
     RecurrentLayer,
     init_recurrent_language_model,
-    linear_then_cross_entropy,
     recurrent_language_model,
 )
 from nlp_dawn.recurrent.recurrent_networks._model import RecurrentModel
@@ -51,7 +50,6 @@ __all__ = [
     "conv1d",
     "init_recurrent_language_model",
     "length_mask",
-    "linear_then_cross_entropy",
     "max_over_time",
     "mean_over_time",
     "pad_batch",

@@ -100,7 +100,7 @@ def recurrent_language_model(
             f"inputs {inputs.shape}, targets {targets.shape}"
         )
     mask = None if pad is None else inputs != pad
-    output = linear_then_cross_entropy if output is None else output
+    output = _linear_then_cross_entropy if output is None else output
 
     hs, to_embedding = embedding(inputs, params["embedding.W"])  # (B, T, D)
     hs, state, to_layers = stack(params, hs, state, layer, mask)  # (B, T, H)
@@ -119,63 +119,6 @@ def recurrent_language_model(
         }
 
     return (loss, state), backward
-
-
-def linear_then_cross_entropy(
-    x: npt.ArrayLike,
-    W: npt.ArrayLike,
-    b: npt.ArrayLike,
-    targets: npt.ArrayLike,
-    *,
-    ignore_index: int | None = None,
-) -> tuple[Array, Backward]:
-    r"""Score every word, and pay for the true one.
-
-    .. math:: L = -\frac1N \sum_n \ln \mathrm{softmax}(x_n W + b)_{y_n}
-
-    :concept:`padding-masking`
-
-    Parameters
-    ----------
-    x : (..., H)
-        Features.
-    W : (H, V)
-        Weights.
-    b : (V,)
-        Biases.
-    targets : (...) of int
-        True words.
-    ignore_index : int, optional
-        Targets that count for nothing.
-
-    Returns
-    -------
-    loss : ()
-        Mean loss in nats over the targets that count.
-    backward : callable
-        ``(dloss=1.0) -> (dx, dW, db)``.
-
-    Raises
-    ------
-    ValueError
-        If the shapes do not fit together.
-
-    Examples
-    --------
-    >>> W, b = np.zeros((1, 2)), np.zeros(2)
-    >>> loss, _ = linear_then_cross_entropy([[1.0], [1.0]], W, b, [1, -1],
-    ...                                     ignore_index=-1)
-    >>> float(loss).__round__(4)
-    0.6931
-    """
-    logits, to_linear = linear(x, W, b)  # (..., V)
-    loss, to_logits = cross_entropy(logits, targets, ignore_index=ignore_index)
-
-    def backward(dloss: npt.ArrayLike = 1.0) -> tuple[Array, Array, Array]:
-        dx, dW, db = to_linear(to_logits(dloss))
-        return dx, dW, db
-
-    return loss, backward
 
 
 def init_recurrent_language_model(
@@ -252,6 +195,14 @@ def init_recurrent_language_model(
     params["output.W"] = small(hidden, vocabulary_size)
     params["output.b"] = np.zeros(vocabulary_size, dtype)
     return params
+
+
+def _linear_then_cross_entropy(
+    x: Array, W: Array, b: Array, targets: Array, *, ignore_index: int | None
+) -> tuple[Array, Backward]:
+    logits, to_linear = linear(x, W, b)  # (B, T, V)
+    loss, to_logits = cross_entropy(logits, targets, ignore_index=ignore_index)
+    return loss, lambda dloss: to_linear(to_logits(dloss))
 
 
 def stack(

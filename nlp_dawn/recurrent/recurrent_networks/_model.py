@@ -83,6 +83,37 @@ class RecurrentModel:
             self._h @ self.params["output.W"] + self.params["output.b"]
         )
 
+    def log_probabilities(self, ids: npt.ArrayLike) -> Array:
+        """Score whole texts at once: every word but the first.
+
+        Parameters
+        ----------
+        ids : (T,) or (B, T) of int
+            Words; where texts are padded, what belongs to the padding in the
+            result means nothing.
+
+        Returns
+        -------
+        (T - 1,) or (B, T - 1)
+            In nats, of each word given the words before it; what
+            :meth:`log_probs` would say, word by word.
+
+        Raises
+        ------
+        ValueError
+            If `ids` has another number of axes.
+        """
+        ids = np.asarray(ids)
+        if ids.ndim not in (1, 2):
+            raise ValueError(f"ids must be (T,) or (B, T), got {ids.shape}")
+        rows = np.atleast_2d(ids)
+        hs, _ = self.read(rows[:, :-1])
+        log_p = log_softmax(
+            hs @ self.params["output.W"] + self.params["output.b"]
+        )
+        taken = np.take_along_axis(log_p, rows[:, 1:, None], axis=-1)[..., 0]
+        return np.asarray(taken if ids.ndim == 2 else taken[0])
+
     def read(
         self,
         ids: npt.ArrayLike,
