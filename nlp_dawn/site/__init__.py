@@ -152,6 +152,9 @@ def _own_profile(folder: Path) -> Path:
 
 def _prepare_builder(app: "Sphinx") -> None:
     """Add our files to the site, and take out what the theme would add."""
+    from nlp_dawn.site.numbering import number_by_plan
+
+    number_by_plan(app.config.nlp_dawn_project)
     # sphinx-thebe declares its constants twice, an error on every page, to
     # offer live cells from a server that the book does not need.
     for listener in list(app.events.listeners.get("env-before-read-docs", [])):
