@@ -484,6 +484,7 @@ def test_a_tape_of_single_precision_stays_single():
     wide = (x * np.float64([3, 4])).sum()  # a double constant widens …
     assert wide.value.dtype == np.float64
     assert gradients(wide, [x])[0].dtype == np.float32  # … not the gradient
+    assert gradients(x, [x], np.ones(2))[0].dtype == np.float32
 
 
 @pytest.mark.concept("backprop-chain-rule")
@@ -640,9 +641,10 @@ def test_jacobians_refuse_what_does_not_fit():
 
 @pytest.mark.concept("minibatch-matmul")
 @pytest.mark.parametrize("B", [0, 1, 7])
-def test_one_matrix_product_does_what_the_loop_does(rng, B):
-    x, W, b = (rng.standard_normal(s) for s in ((B, 4), (4, 3), (3,)))
-    dz = rng.standard_normal((B, 3))
+@pytest.mark.parametrize("K", [3, 4])  # a square W hides a wrong transpose
+def test_one_matrix_product_does_what_the_loop_does(rng, B, K):
+    x, W, b = (rng.standard_normal(s) for s in ((B, 4), (4, K), (K,)))
+    dz = rng.standard_normal((B, K))
     z, backward = linear(x, W, b)
     looped, loop_backward = linear_looped(x, W, b)
     assert_allclose(z, looped, **EXACT)

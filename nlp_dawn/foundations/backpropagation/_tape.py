@@ -172,7 +172,7 @@ def gradients(
     """
     _check(output, inputs)
     adjoints = {output.index: _start(output, dy)}
-    for row in reversed(output.tape.rows[: output.index + 1]):
+    for row in reversed(output.tape.rows):
         if row.backward is None or row.index not in adjoints:
             continue  # it has no inputs, or the output does not depend on it
         parts = row.backward(adjoints[row.index])
