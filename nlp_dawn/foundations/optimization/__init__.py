@@ -16,7 +16,6 @@ from nlp_dawn.foundations.optimization._optimizers import (
     Gradients,
     Optimizer,
     Params,
-    gradient_norm,
 )
 from nlp_dawn.foundations.optimization._training import (
     Diverged,
@@ -33,7 +32,6 @@ __all__ = [
     "Params",
     "Step",
     "batches_of",
-    "gradient_norm",
     "minibatches",
     "train",
 ]

@@ -1,6 +1,5 @@
 """From gradients to steps."""
 
-import math
 from collections.abc import Mapping
 from typing import Protocol, TypeAlias
 
@@ -213,35 +212,6 @@ class Adam:
             for name, average in state.items():
                 if name.startswith(kind):
                     averages[name.removeprefix(kind)] = average.copy()
-
-
-def gradient_norm(grads: Gradients) -> float:
-    r"""Length of all gradients taken together as one vector.
-
-    .. math:: \lVert g \rVert = \sqrt{\sum_i g_i^2}
-
-    :concept:`gradient-clipping-norm`
-
-    Parameters
-    ----------
-    grads : mapping from str to array or RowGradient
-        Gradients; rows that a `RowGradient` leaves out are zero.
-
-    Returns
-    -------
-    float
-        Infinite or NaN if a gradient is.
-
-    Examples
-    --------
-    >>> gradient_norm({"W": np.array([[3.0]]), "b": np.array([4.0])})
-    5.0
-    """
-    arrays = (
-        g.values if isinstance(g, RowGradient) else g for g in grads.values()
-    )
-    # vdot needs no array of squares; float64 sums of the parts.
-    return math.sqrt(sum(float(np.vdot(g, g)) for g in arrays))
 
 
 def _add(x: Array, g: Array | RowGradient, scale: float) -> None:

@@ -20,8 +20,8 @@ from nlp_dawn.foundations.optimization._optimizers import (
     Gradients,
     Optimizer,
     Params,
-    gradient_norm,
 )
+from nlp_dawn.foundations.perceptrons import RowGradient
 from nlp_dawn.typing import Backward
 
 Objective: TypeAlias = Callable[[Params, Any, Step], tuple[Any, Backward]]
@@ -93,7 +93,8 @@ def train(
     schedule : callable, optional
         ``step number -> factor`` of the learning rate.
     clip : callable, optional
-        ``grads -> (grads, norm before clipping)``.
+        ``grads -> (grads, norm before clipping)``, such as
+        ``clip_by_global_norm`` of chapter 8.
     evaluate : callable, optional
         ``params -> dict of numbers``, called after every epoch.
     checkpoint : path, optional
@@ -178,10 +179,18 @@ def _gradients(
     if not math.isfinite(loss):
         raise Diverged(number, float(loss), math.nan)
     grads = backward()
-    norm = gradient_norm(grads)
+    grads, norm = clip(grads) if clip else (grads, _norm(grads))
     if not math.isfinite(norm):
         raise Diverged(number, float(loss), norm)
-    return clip(grads) if clip else (grads, norm)
+    return grads, norm
+
+
+def _norm(grads: Gradients) -> float:
+    """Length of all gradients together (chapter 8 does it for any size)."""
+    arrays = [
+        g.values if isinstance(g, RowGradient) else g for g in grads.values()
+    ]
+    return math.hypot(*(float(np.linalg.norm(g)) for g in arrays))
 
 
 def _rest(
