@@ -193,6 +193,15 @@ def test_sampled_sentences_have_the_model_s_frequencies(rng):
 
 
 @pytest.mark.concept("ar-lm")
+def test_an_impossible_word_is_never_drawn():
+    class Zeros:  # the least that a generator may return
+        def random(self):
+            return 0.0
+
+    assert sample(WALK, **MARKS, max_length=2, rng=Zeros()) == [1, 1]
+
+
+@pytest.mark.concept("ar-lm")
 def test_inputs_and_targets_are_one_step_apart():
     ids = np.arange(12).reshape(3, 4)
     inputs, targets = shift_by_one(ids)
@@ -324,6 +333,16 @@ def test_ngrams_are_what_the_formulas_say(rng, smoothing, order):
 
 
 @pytest.mark.concept("ar-lm")
+@pytest.mark.parametrize("smoothing", SMOOTHINGS)
+def test_no_text_sees_the_text_before_it(rng, smoothing):
+    texts = [random_text(rng, 5, n) for n in (20, 1, 2, 30)]
+    model = NGram.fit(texts, 3, 5, smoothing=smoothing)
+    apart = [model.log_probabilities(text) for text in texts]
+    together = model.log_probabilities(*texts)
+    assert_allclose(together, np.concatenate(apart), **EXACT)
+
+
+@pytest.mark.concept("ar-lm")
 def test_an_unsmoothed_model_reproduces_its_text_and_nothing_else():
     model = NGram.fit([[0, 1, 2, 1, 2, 3]], 2, 4, smoothing="add-k", k=0)
     assert_allclose(np.exp(model.log_probs([2])), [0, 0.5, 0, 0.5])
@@ -402,6 +421,7 @@ def test_nothing_to_score_gives_nothing():
     model = NGram.fit([[1, 2, 1]], 3, 4)
     assert model.log_probabilities([]).shape == (0,)
     assert model.log_probabilities([1]).shape == (0,)
+    assert model.log_probabilities().shape == (0,)
 
 
 @pytest.mark.concept("ar-lm")
@@ -557,7 +577,13 @@ def test_a_whole_text_is_scored_as_word_by_word(rng):
         assert_allclose(
             model.log_probabilities(text, block=block), one_by_one, **EXACT
         )
+    assert_allclose(
+        model.log_probabilities(text, [], text[3:], block=7),
+        np.concatenate([one_by_one, model.log_probabilities(text[3:])]),
+        **EXACT,
+    )
     assert model.log_probabilities([0]).shape == (0,)
+    assert model.log_probabilities().shape == (0,)
     assert np.exp(model.log_probs(text)).sum() == pytest.approx(1)
 
 

@@ -178,36 +178,35 @@ class NGram:
         with np.errstate(divide="ignore"):  # ln 0 = -inf is meant
             return np.asarray(np.log(p))
 
-    def log_probabilities(self, ids: npt.ArrayLike) -> Array:
-        """Score a whole text at once: every word but the first.
+    def log_probabilities(self, *texts: npt.ArrayLike) -> Array:
+        """Score whole texts at once: of each every word but the first.
 
         Parameters
         ----------
-        ids : (T,) of int
+        *texts : (T,) of int
             Word numbers, the start mark included.
 
         Returns
         -------
-        (T − 1,)
-            In nats, of each word given the words before it; what
-            :meth:`log_probs` would say, word by word.
+        (sum of all T − 1,)
+            In nats, of each word given the words before it in its text; what
+            :meth:`log_probs` would say, word by word and text by text.
 
         Raises
         ------
         TypeError
             If they are not integers.
         ValueError
-            If they are not a row, or one is not in the vocabulary.
+            If a text is not a row, or a word is not in the vocabulary.
         """
         V, n = self.vocabulary_size, self.order
-        words = word_numbers(ids, "ids", V)
-        if words.ndim != 1:
-            raise ValueError(f"ids must be (T,), got shape {words.shape}")
-        if words.size < 2:  # nothing to predict
-            return np.zeros(0)
-        padded = np.concatenate([np.full(n - 1, -1), words[:-1]])
-        contexts = np.lib.stride_tricks.sliding_window_view(padded, n)
-        contexts, words = contexts[:, 1:], words[1:]  # (T - 1, n - 1), (T - 1,)
+        words, depth = _joined(texts, V)
+        predicted = np.flatnonzero(depth >= 1)
+        back = np.arange(n - 1, 0, -1)  # so many words ago
+        contexts = np.where(
+            depth[predicted, None] >= back, words[predicted[:, None] - back], -1
+        )  # (N, n - 1)
+        words = words[predicted]  # (N,)
         p = np.full(len(words), 1 / V)
         for m, table in enumerate(self._tables):
             reached = (
@@ -280,10 +279,10 @@ class NGram:
 
 def _joined(sequences: Iterable[npt.ArrayLike], V: int) -> tuple[Array, Array]:
     """All words in a row, and for each how many stand before it in its text."""
-    rows = [word_numbers(row, "a sequence", V) for row in sequences]
+    rows = [word_numbers(row, "a text", V) for row in sequences]
     for row in rows:
         if row.ndim != 1:
-            raise ValueError(f"a sequence must be (T,), got shape {row.shape}")
+            raise ValueError(f"a text must be (T,), got shape {row.shape}")
     empty = np.zeros(0, np.int64)
     words = np.concatenate([empty, *rows])
     depth = np.concatenate([empty, *(np.arange(len(row)) for row in rows)])
@@ -357,9 +356,9 @@ def _find(keys: Array, history: Array, words: Array, V: int) -> Array:
     """Return the number of each n-gram, −1 if it is not among `keys`."""
     if keys.size == 0:
         return np.full(len(words), -1)
-    wanted = history * V + words
+    wanted = history * V + words  # negative without a history: not there
     at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-    return np.where((history >= 0) & (keys[at] == wanted), at, -1)
+    return np.where(keys[at] == wanted, at, -1)
 
 
 def _take(values: Array, at: Array) -> Array:

@@ -107,23 +107,26 @@ class WindowModel:
         return log_softmax(logits[0])
 
     def log_probabilities(
-        self, ids: npt.ArrayLike, *, block: int = 512
+        self, *texts: npt.ArrayLike, block: int = 512
     ) -> Array:
-        """Score a whole text at once: every word but the first.
+        """Score whole texts at once: of each every word but the first.
 
         Parameters
         ----------
-        ids : (T,) of int
+        *texts : (T,) of int
             Word numbers, the start mark included.
         block : int
             How many words are scored at a time, to bound the memory.
 
         Returns
         -------
-        (T − 1,)
-            In nats, of each word given the words before it.
+        (sum of all T − 1,)
+            In nats, of each word given the words before it in its text.
         """
-        contexts, targets = context_windows(ids, self.order, pad=self.pad)
+        windows = [context_windows(t, self.order, pad=self.pad) for t in texts]
+        no_windows = np.zeros((0, self.order - 1), np.int64)
+        contexts = np.concatenate([no_windows, *(c for c, _ in windows)])
+        targets = np.concatenate([no_windows[:, 0], *(t for _, t in windows)])
         log_p = np.empty(len(targets), self.params["output.W"].dtype)
         for start in range(0, len(targets), block):
             part = slice(start, start + block)
