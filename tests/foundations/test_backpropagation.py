@@ -44,6 +44,7 @@ from nlp_dawn.foundations.classification import (
     one_hot,
     softmax,
 )
+from nlp_dawn.foundations.perceptrons import embedding
 
 EXACT = {"rtol": 1e-10, "atol": 1e-12}
 seeds = st.integers(0, 2**32 - 1)
@@ -500,6 +501,19 @@ def test_any_layer_of_the_book_is_a_row_of_the_tape(rng):
     delta = (softmax(x @ W + b) - one_hot(y, 3)) / 5
     assert_allclose(dW, x.T @ delta, **EXACT)
     assert_allclose(db, delta.sum(axis=0), **EXACT)
+
+
+@pytest.mark.concept("backprop-chain-rule")
+def test_an_embedding_is_a_row_of_the_tape_and_the_same_as_gather(rng):
+    ids, W = np.array([[2, 0], [2, 2]]), rng.standard_normal((4, 3))
+    dy = rng.standard_normal((2, 2, 3))
+    tape = Tape()
+    table = tape.variable(W)
+    looked_up = tape.apply(lambda W: embedding(ids, W), table)
+    assert np.array_equal(looked_up.value, table[ids].value)
+    (dW,) = gradients(looked_up, [table], dy)
+    assert_allclose(dW, gradients(table[ids], [table], dy)[0], **EXACT)
+    assert_allclose(dW[2], dy[0, 0] + dy[1, 0] + dy[1, 1], **EXACT)
 
 
 @pytest.mark.concept("backprop-chain-rule")

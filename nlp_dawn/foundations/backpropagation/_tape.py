@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nlp_dawn.foundations.backpropagation import _operations as operations
+from nlp_dawn.foundations.perceptrons import RowGradient
 from nlp_dawn.typing import Array, Backward, floats
 
 #: What may stand in a formula: a row of the tape, or a constant.
@@ -340,6 +341,8 @@ def _sent(row: Variable, parts: Any) -> Iterator[tuple[Variable, Array]]:
     for x, part in zip(row.inputs, parts, strict=True):
         if not isinstance(x, Variable):
             continue
+        if isinstance(part, RowGradient):
+            part = part.dense()
         if np.shape(part) != x.shape:
             raise ValueError(
                 f"the backward of {row.name!r} returns another shape than its "
