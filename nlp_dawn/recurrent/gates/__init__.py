@@ -1,11 +1,13 @@
 """Gates and shortcuts: paths on which a memory and its gradient survive.
 
 The gated recurrent unit in the notes' convention (``_gru``) and in torch's
-(``_gru_torch``), and long short-term memory (``_lstm``); the way to torch's
-weights and back (``_torch_weights``); how long gates remember (``_memory``);
-residual connections and their gated form (``_shortcuts``).
+(``_gru_torch``), and long short-term memory (``_lstm``), which is there a
+second time, faster (``_fused``); the way to torch's weights and back
+(``_torch_weights``); how long gates remember (``_memory``); residual
+connections and their gated form (``_shortcuts``).
 """
 
+from nlp_dawn.recurrent.gates._fused import lstm_fused
 from nlp_dawn.recurrent.gates._gru import (
     GRUGates,
     gru,
@@ -67,6 +69,7 @@ __all__ = [
     "lstm",
     "lstm_cell",
     "lstm_from_torch",
+    "lstm_fused",
     "lstm_gates",
     "lstm_to_torch",
     "lstm_update",
