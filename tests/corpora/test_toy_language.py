@@ -165,6 +165,9 @@ def test_the_topic_is_inferred_as_bayes_says():
     posterior = LANGUAGE.topic_posterior(["the", "fan"])
     assert posterior["music"] == pytest.approx(0.5)
     assert posterior["sport"] == pytest.approx(0.5)
+    # "young" is 0.3 of the adjectives of music, 0.4 of those of sport.
+    posterior = LANGUAGE.topic_posterior(["the", "young", "fan"])
+    assert posterior["music"] == pytest.approx(3 / 7)
     posterior = LANGUAGE.topic_posterior(["the", "fan", "sings"])
     assert posterior["music"] == pytest.approx(1)
 
