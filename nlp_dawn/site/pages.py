@@ -30,6 +30,7 @@ SUPPORT = (
     "nlp_dawn.figures",
     "nlp_dawn.exercises",
     "nlp_dawn.corpora",
+    "nlp_dawn.corpora.toy_language",
     "nlp_dawn.typing",
 )
 
