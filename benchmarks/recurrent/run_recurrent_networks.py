@@ -270,7 +270,7 @@ def main() -> None:
         command=COMMAND,
         seed=SEED,
         settings={
-            "batch_sizes": BATCH_SIZES,
+            "batch_sizes": list(BATCH_SIZES),
             "pools": "1, 2, 4, 8, 16, 32 batches, and everything",
             "draws": DRAWS,
             "width": WIDTH,

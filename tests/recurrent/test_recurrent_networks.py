@@ -504,12 +504,16 @@ def test_a_window_as_long_as_the_sentence_truncates_nothing(seed, window):
     rng = np.random.default_rng(seed)
     x, (W, U, b) = rng.standard_normal((2, 5, 3)), weights(rng)
     dhs, dstate = rng.standard_normal((2, 5, 4)), rng.standard_normal((2, 4))
-    _, backward = rnn(x, None, W, U, b)
-    _, truncated = truncated_bptt(x, None, W, U, b, window=window)
-    for full, cut in zip(
-        backward(dhs, dstate), truncated(dhs, dstate), strict=True
-    ):
-        assert_allclose(cut, full, **EXACT)
+    for mask in (None, length_mask([5, 2]), rng.random((2, 5)) < 0.5):
+        (hs, _), backward = rnn(x, None, W, U, b, mask=mask)
+        (same, _), truncated = truncated_bptt(
+            x, None, W, U, b, window=window, mask=mask
+        )
+        assert_allclose(same, hs, **EXACT)
+        for full, cut in zip(
+            backward(dhs, dstate), truncated(dhs, dstate), strict=True
+        ):
+            assert_allclose(cut, full, **EXACT)
 
 
 @pytest.mark.concept("bptt")
@@ -525,6 +529,24 @@ def test_a_shorter_window_truncates_something(rng):
     # a zero: the window of 4 misses nothing of dU.
     assert min(gaps[:3]) > 1e-3
     assert max(gaps[3:]) < 1e-12
+
+
+@pytest.mark.concept("bptt")
+def test_truncation_of_padded_sentences_is_that_of_each_alone(rng):
+    x, (W, U, b) = rng.standard_normal((2, 6, 3)), weights(rng)
+    mask = length_mask([6, 4])
+    dhs = rng.standard_normal((2, 6, 4)) * mask[..., None]
+    settings = {"window": 3}
+    _, backward = truncated_bptt(x, None, W, U, b, mask=mask, **settings)
+    dx, _, *dparams = backward(dhs)
+    _, first = truncated_bptt(x[:1], None, W, U, b, **settings)
+    _, second = truncated_bptt(x[1:, :4], None, W, U, b, **settings)
+    dx_1, _, *one = first(dhs[:1])
+    dx_2, _, *two = second(dhs[1:, :4])
+    assert_allclose(dx[:1], dx_1, **EXACT)
+    assert_allclose(dx[1:, :4], dx_2, **EXACT)
+    for whole, a, b_ in zip(dparams, one, two, strict=True):
+        assert_allclose(whole, a + b_, **EXACT)
 
 
 @pytest.mark.concept("bptt")

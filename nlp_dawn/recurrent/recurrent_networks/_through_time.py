@@ -20,6 +20,7 @@ def truncated_bptt(
     b: npt.ArrayLike,
     *,
     window: int,
+    mask: npt.ArrayLike | None = None,
 ) -> tuple[tuple[Array, Array], Backward]:
     r"""Read as :func:`rnn` does, but let each loss look back a few steps only.
 
@@ -39,6 +40,8 @@ def truncated_bptt(
         As in :func:`rnn`.
     window : int
         k, at least 1.
+    mask : (B, T) of bool, optional
+        False at padding, which is passed unchanged and counts as a step.
 
     Returns
     -------
@@ -71,10 +74,14 @@ def truncated_bptt(
     """
     if window < 1:
         raise ValueError(f"the window takes at least 1 step, got {window}")
-    (hs, h), _ = rnn(x, state, W, U, b)
-    x, h_0, W, U, b, _ = sentences(x, state, W, U, b, None)
+    (hs, h), _ = rnn(x, state, W, U, b, mask=mask)
+    x, h_0, W, U, b, keep = sentences(x, state, W, U, b, mask)
+    keep = np.ones((*hs.shape[:2], 1), bool) if keep is None else keep
     before = np.concatenate([h_0[:, None], hs], axis=1)[:, :-1]
     slopes = 1 - hs**2  # (B, T, H)
+
+    def one_step_back(errors: Array) -> Array:
+        return np.where(keep, (errors * slopes) @ U.T, errors)
 
     def backward(
         dhs: Array, dstate: Array | None = None
@@ -85,13 +92,13 @@ def truncated_bptt(
         total = errors.copy()
         for _ in range(min(window, hs.shape[1]) - 1):
             # … then of the loss one step later, two steps later, …
-            errors[:, :-1] = (errors[:, 1:] * slopes[:, 1:]) @ U.T
+            errors[:, :-1] = one_step_back(errors)[:, 1:]
             errors[:, -1] = 0
             total += errors
-        deltas = total * slopes
+        deltas = np.where(keep, total * slopes, 0)
         dh = np.zeros_like(h_0) if dstate is None else dstate
         if hs.shape[1]:
-            dh = deltas[:, 0] @ U.T
+            dh = one_step_back(total)[:, 0]
         return all_gradients(deltas, dh, x, before, W)
 
     return (hs, h), backward
