@@ -372,6 +372,22 @@ def test_the_numbers_of_the_docstring_table():
 
 
 @pytest.mark.concept("ar-lm")
+def test_the_numbers_that_the_page_works_out_by_hand():
+    # the dog barks; the cat sleeps; the dog sleeps. 0 starts and ends.
+    texts = [[0, 1, 2, 4, 0], [0, 1, 3, 5, 0], [0, 1, 2, 5, 0]]
+    the_cat_barks = [0, 1, 3, 4, 0]
+    counts = NGram.fit(texts, 2, 6, smoothing="add-k", k=0)
+    assert_allclose(
+        np.exp(counts.log_probabilities(the_cat_barks)), [1, 1 / 3, 0, 1]
+    )
+    smooth = NGram.fit(texts, 2, 6, smoothing="add-k", k=1)
+    log_p = smooth.log_probabilities(the_cat_barks)
+    assert_allclose(np.exp(log_p), [4 / 9, 2 / 9, 1 / 7, 2 / 7])
+    assert log_p.sum() == pytest.approx(math.log(16 / 3969))
+    assert perplexity(log_p) == pytest.approx(3.97, abs=0.005)
+
+
+@pytest.mark.concept("ar-lm")
 def test_kneser_ney_asks_in_how_many_places_a_word_occurs():
     # Word 9 is frequent, but only ever after word 8.
     rng = np.random.default_rng(1)
@@ -929,6 +945,16 @@ def test_classes_hold_every_word_once_frequent_ones_first(seed, data, balance):
     sizes = [len(words) for words in classes.members]
     if balance == "size":
         assert max(sizes) - min(sizes) <= 1
+
+
+@pytest.mark.concept("class-based-lm")
+@pytest.mark.parametrize("balance", ["root", "mass", "size"])
+def test_rounding_leaves_no_class_empty(balance):
+    # Sums of tenths fall short of whole shares by a last digit.
+    for V in range(1, 60):
+        counts = np.full(V, 0.1)
+        classes = assign_classes(counts, V, balance=balance)
+        assert classes.n_classes == V
 
 
 @pytest.mark.concept("class-based-lm")
