@@ -163,8 +163,8 @@ def linear_proxy(U: npt.ArrayLike, n_steps: int) -> Array:
 
     .. math:: \frac{\partial h_T}{\partial h_0} \approx (U^\top)^T
 
-    It is exact for a network without activation. For tanh it can be wrong by
-    any number of orders of magnitude, on the high side.
+    It is exact for a network without activation. For tanh it can be too large
+    by any number of orders of magnitude.
 
     :concept:`exploding-vanishing`
 

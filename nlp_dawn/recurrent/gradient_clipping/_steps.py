@@ -44,7 +44,7 @@ def best_step(norm: npt.ArrayLike, L0: float, L1: float) -> Array:
     References
     ----------
     Zhang, He, Sra & Jadbabaie (2020), "Why gradient clipping accelerates
-    training", section 3.
+    training".
 
     Examples
     --------
@@ -94,7 +94,7 @@ def descent_bound(
     References
     ----------
     Zhang, He, Sra & Jadbabaie (2020), "Why gradient clipping accelerates
-    training", section 3.
+    training".
 
     Examples
     --------
