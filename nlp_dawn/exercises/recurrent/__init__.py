@@ -1,0 +1,1 @@
+"""Exercises of part II, one specification per chapter."""
