@@ -186,5 +186,5 @@ def _draw_training(
         xlabel="steps of training",
         ylabel="nats a word above the limit",
     )
-    axes.set_ylim(bottom=0)
+    style.log_axis(axes.yaxis)  # from three nats to thousandths
     axes.legend()
