@@ -23,6 +23,48 @@ def sentences(
     return x, h, W, U, b, keep_mask(mask, *x.shape[:2])
 
 
+def words(
+    x: npt.ArrayLike,
+    h: npt.ArrayLike,
+    W: npt.ArrayLike,
+    U: npt.ArrayLike,
+    b: npt.ArrayLike,
+) -> tuple[Array, Array, Array, Array, Array]:
+    """Return the arguments of a cell as arrays that fit together."""
+    x, h, W = floats(x, "x"), floats(h, "h"), floats(W, "W")
+    U, b = floats(U, "U"), floats(b, "b")
+    fit(x, W, U, b, n_axes=2)
+    if h.shape != (len(x), len(U)):
+        raise ValueError(
+            f"words and memories do not fit: x {x.shape}, h {h.shape}, "
+            f"U {U.shape}"
+        )
+    return x, h, W, U, b
+
+
+def errors(
+    dhs: npt.ArrayLike,
+    hs: npt.ArrayLike,
+    U: npt.ArrayLike,
+    dstate: npt.ArrayLike | None,
+    mask: npt.ArrayLike | None,
+) -> tuple[Array, Array, Array, Array, Array | None]:
+    """Return the arguments of the way back as arrays that fit together."""
+    dhs, hs, U = floats(dhs, "dhs"), floats(hs, "hs"), floats(U, "U")
+    if hs.ndim != 3 or dhs.shape != hs.shape:
+        raise ValueError(
+            "memories and their gradients must both be (B, T, H): "
+            f"hs {hs.shape}, dhs {dhs.shape}"
+        )
+    n_rows, n_steps, n_hidden = hs.shape
+    if U.shape != (n_hidden, n_hidden):
+        raise ValueError(
+            f"memories and weights do not fit: hs {hs.shape}, U {U.shape}"
+        )
+    dh = memories(dstate, n_rows, n_hidden, hs.dtype, "dstate")
+    return dhs, hs, U, dh, keep_mask(mask, n_rows, n_steps)
+
+
 def fit(x: Array, W: Array, U: Array, b: Array, *, n_axes: int) -> None:
     if x.ndim != n_axes or W.ndim != 2 or x.shape[-1] != W.shape[0]:
         raise ValueError(

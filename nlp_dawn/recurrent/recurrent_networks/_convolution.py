@@ -70,20 +70,7 @@ def conv1d(
     >>> conv1d(x, W, [0.0], padding="causal")[0].ravel()
     array([ 1.,  0.,  3., -2.])
     """
-    x, W, b = floats(x, "x"), floats(W, "W"), floats(b, "b")
-    if x.ndim != 3 or W.ndim != 3 or len(W) == 0 or x.shape[2] != W.shape[1]:
-        raise ValueError(
-            f"words and windows do not fit: x {x.shape}, W {W.shape}"
-        )
-    if b.shape != W.shape[2:]:
-        raise ValueError(
-            f"weights and biases do not fit: W {W.shape}, b {b.shape}"
-        )
-    if dilation < 1:
-        raise ValueError(f"the dilation is at least 1, got {dilation}")
-    if padding not in ("valid", "causal"):
-        raise ValueError(f"padding is 'valid' or 'causal', got {padding!r}")
-
+    x, W, b = _windows(x, W, b, padding, dilation)
     reach = (len(W) - 1) * dilation  # from the first word to the last
     n_before = reach if padding == "causal" else 0
     padded = np.pad(x, ((0, 0), (n_before, 0), (0, 0)))
@@ -248,6 +235,30 @@ def receptive_field(width: int, dilations: Sequence[int]) -> int:
             f"width {width}, dilations {list(dilations)}"
         )
     return 1 + (width - 1) * sum(dilations)
+
+
+def _windows(
+    x: npt.ArrayLike,
+    W: npt.ArrayLike,
+    b: npt.ArrayLike,
+    padding: str,
+    dilation: int,
+) -> tuple[Array, Array, Array]:
+    """Return the arguments of a convolution as arrays that fit together."""
+    x, W, b = floats(x, "x"), floats(W, "W"), floats(b, "b")
+    if x.ndim != 3 or W.ndim != 3 or len(W) == 0 or x.shape[2] != W.shape[1]:
+        raise ValueError(
+            f"words and windows do not fit: x {x.shape}, W {W.shape}"
+        )
+    if b.shape != W.shape[2:]:
+        raise ValueError(
+            f"weights and biases do not fit: W {W.shape}, b {b.shape}"
+        )
+    if dilation < 1:
+        raise ValueError(f"the dilation is at least 1, got {dilation}")
+    if padding not in ("valid", "causal"):
+        raise ValueError(f"padding is 'valid' or 'causal', got {padding!r}")
+    return x, W, b
 
 
 def _features(

@@ -49,16 +49,7 @@ def pad_batch(
     array([[ True,  True,  True],
            [ True, False, False]])
     """
-    rows = [np.asarray(sequence) for sequence in sequences]
-    for b, row in enumerate(rows):
-        if row.ndim != 1:
-            raise ValueError(
-                f"a sequence has one axis: sequence {b} has shape {row.shape}"
-            )
-        if row.size and not np.issubdtype(row.dtype, np.integer):
-            raise TypeError(
-                f"word ids are integers: sequence {b} holds {row.dtype}"
-            )
+    rows = _rows(sequences)
     mask = length_mask(np.array([len(row) for row in rows], dtype=np.intp))
     ids = np.full(mask.shape, pad, dtype=np.intp)
     for b, row in enumerate(rows):
@@ -295,6 +286,20 @@ def batch_cost(
         cells=sum(len(c) * n for c, n in zip(chosen, longest, strict=True)),
         depth=sum(longest),
     )
+
+
+def _rows(sequences: Sequence[npt.ArrayLike]) -> list[Array]:
+    rows = [np.asarray(sequence) for sequence in sequences]
+    for b, row in enumerate(rows):
+        if row.ndim != 1:
+            raise ValueError(
+                f"a sequence has one axis: sequence {b} has shape {row.shape}"
+            )
+        if row.size and not np.issubdtype(row.dtype, np.integer):
+            raise TypeError(
+                f"word ids are integers: sequence {b} holds {row.dtype}"
+            )
+    return rows
 
 
 def _lengths(lengths: npt.ArrayLike) -> Array:

@@ -6,12 +6,11 @@ import numpy as np
 import numpy.typing as npt
 
 from nlp_dawn.recurrent.recurrent_networks._arguments import (
-    fit,
-    keep_mask,
-    memories,
+    errors,
     sentences,
+    words,
 )
-from nlp_dawn.typing import Array, Backward, floats
+from nlp_dawn.typing import Array, Backward
 
 
 def rnn_cell(
@@ -64,14 +63,7 @@ def rnn_cell(
     >>> h_next
     array([[0.]])
     """
-    x, h = floats(x, "x"), floats(h, "h")
-    W, U, b = floats(W, "W"), floats(U, "U"), floats(b, "b")
-    fit(x, W, U, b, n_axes=2)
-    if h.shape != (len(x), len(U)):
-        raise ValueError(
-            f"words and memories do not fit: x {x.shape}, h {h.shape}, "
-            f"U {U.shape}"
-        )
+    x, h, W, U, b = words(x, h, W, U, b)
     h_next = np.tanh(x @ W + h @ U + b)  # (B, H)
 
     def backward(dh_next: Array) -> tuple[Array, ...]:
@@ -158,7 +150,7 @@ def rnn(
         dhs: Array, dstate: Array | None = None
     ) -> tuple[Array, Array, Array, Array, Array]:
         deltas, dh = bptt_deltas(dhs, hs, U, dstate, mask=mask)
-        return all_gradients(deltas, dh, x, before, W)
+        return gradients_of_weights(deltas, dh, x, before, W)
 
     return (hs, h), backward
 
@@ -222,21 +214,9 @@ def bptt_deltas(
     >>> deltas.ravel(), dstate
     (array([0.25, 0.5 , 1.  ]), array([[0.125]]))
     """
-    dhs, hs, U = floats(dhs, "dhs"), floats(hs, "hs"), floats(U, "U")
-    if hs.ndim != 3 or dhs.shape != hs.shape:
-        raise ValueError(
-            "memories and their gradients must both be (B, T, H): "
-            f"hs {hs.shape}, dhs {dhs.shape}"
-        )
-    n_rows, n_steps, n_hidden = hs.shape
-    if U.shape != (n_hidden, n_hidden):
-        raise ValueError(
-            f"memories and weights do not fit: hs {hs.shape}, U {U.shape}"
-        )
-    dh = memories(dstate, n_rows, n_hidden, hs.dtype, "dstate")
-    keep = keep_mask(mask, n_rows, n_steps)
+    dhs, hs, U, dh, keep = errors(dhs, hs, U, dstate, mask)
     deltas = np.empty_like(hs)
-    for t in reversed(range(n_steps)):
+    for t in reversed(range(hs.shape[1])):
         dh = dh + dhs[:, t]  # from this step's loss, and from later ones
         delta = dh * (1 - hs[:, t] ** 2)  # (B, H); tanh' = 1 - tanh²
         if keep is None:
@@ -309,7 +289,7 @@ def rnn_init(
     return {"W": W, "U": U, "b": np.zeros(gates * n_hidden, dtype)}
 
 
-def all_gradients(
+def gradients_of_weights(
     deltas: Array, dh: Array, x: Array, before: Array, W: Array
 ) -> tuple[Array, Array, Array, Array, Array]:
     """Turn the errors of all steps into the gradients of everything."""

@@ -5,7 +5,7 @@ import numpy.typing as npt
 
 from nlp_dawn.recurrent.recurrent_networks._arguments import sentences
 from nlp_dawn.recurrent.recurrent_networks._recurrence import (
-    all_gradients,
+    gradients_of_weights,
     rnn,
     rnn_cell,
 )
@@ -99,7 +99,7 @@ def truncated_bptt(
         dh = np.zeros_like(h_0) if dstate is None else dstate
         if hs.shape[1]:
             dh = one_step_back(total)[:, 0]
-        return all_gradients(deltas, dh, x, before, W)
+        return gradients_of_weights(deltas, dh, x, before, W)
 
     return (hs, h), backward
 
