@@ -14,6 +14,8 @@ from numpy.testing import assert_allclose
 from scipy import optimize
 from torch import nn
 
+from benchmarks import timing
+from benchmarks.foundations import bench_backpropagation
 from nlp_dawn import corpora
 from nlp_dawn.foundations import backpropagation
 from nlp_dawn.foundations.backpropagation import (
@@ -880,3 +882,58 @@ def test_two_layers_by_hand_on_the_tape_and_in_torch_agree(rng):
     for name, grad in grads.items():
         assert_allclose(grad, p[name].grad.numpy(), **EXACT)
         assert_allclose(grad, tape_grads[name], **EXACT)
+
+
+# --- What was measured -------------------------------------------------------
+
+
+@pytest.mark.concept("backprop-chain-rule")
+def test_the_contenders_of_the_benchmark_compute_the_same_gradients():
+    contenders = dict(bench_backpropagation.steps(hidden=5, batch=7))
+    forward = contenders.pop("forward")
+    sizes = bench_backpropagation.widths(5)
+    count = count_multiplications(sizes, 7).parameters
+    assert forward().shape == ()
+    for run in contenders.values():
+        assert run().shape == (count,)
+    timing.check(contenders)
+    broken = {**contenders, "ours": lambda: 1.01 * contenders["tape"]()}
+    with pytest.raises(AssertionError):
+        timing.check(broken)
+    timing.check(bench_backpropagation.layers(3))
+
+
+@pytest.mark.concept("backprop-chain-rule")
+@pytest.mark.concept("minibatch-matmul")
+def test_the_benchmark_measures_what_the_page_reads():
+    figures = bench_backpropagation.measure(
+        hidden=(4,), batches=(1, 2), rounds=2, threads=(1,)
+    )
+    committed = corpora.results("foundations/backpropagation.bench")["figures"]
+    (row,), (known, *_) = figures["1"]["passes"], committed["1"]["passes"]
+    assert row.keys() == known.keys()
+    assert [peer["peer"] for peer in row["peers"]] == ["tape", "torch"]
+    assert row["ratio"] > 0
+    (first, second), known = figures["1"]["batches"], committed["1"]["batches"]
+    assert first.keys() == second.keys() == known[0].keys()
+    assert second["batch"] == 2
+    assert "looped" in bench_backpropagation.table(figures)
+
+
+@pytest.mark.concept("backprop-chain-rule")
+@pytest.mark.concept("minibatch-matmul")
+def test_the_committed_measurement_says_what_the_page_says():
+    found = corpora.results("foundations/backpropagation.bench")["figures"]["1"]
+    widest = found["passes"][-1]
+    assert widest["parameters"] > 1e6
+    assert 2 < widest["ratio"] < 6  # counted: three, and no thousands
+    batches = found["batches"]
+    assert [row["batch"] for row in batches] == [2**k for k in range(11)]
+    assert all(row["speedup"] > 4 for row in batches if row["batch"] >= 64)
+    first, last = batches[0], batches[-1]
+    assert last["batched_us"] < first["batched_us"] / 5
+    assert last["looped_us"] > first["looped_us"] / 5
+    for row in batches:
+        assert row["looped_us"] / row["batched_us"] == pytest.approx(
+            row["speedup"], rel=0.5
+        )

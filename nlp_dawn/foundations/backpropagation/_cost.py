@@ -75,7 +75,7 @@ def count_multiplications(
 
     References
     ----------
-    Griewank and Walther (2008), "Evaluating Derivatives", section 3.3.
+    Griewank and Walther (2008), "Evaluating Derivatives", chapter 4.
 
     Examples
     --------

@@ -182,7 +182,7 @@ def dot_product_test(
 
     References
     ----------
-    Griewank and Walther (2008), "Evaluating Derivatives", section 3.2.
+    Griewank and Walther (2008), "Evaluating Derivatives", chapter 3.
 
     Examples
     --------

@@ -137,7 +137,7 @@ def linear_jacobians(
 
     References
     ----------
-    Petersen and Pedersen (2012), "The Matrix Cookbook", eq. 74.
+    Petersen and Pedersen (2012), "The Matrix Cookbook", section 2.4.1.
 
     Examples
     --------

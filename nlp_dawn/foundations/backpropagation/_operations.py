@@ -370,17 +370,11 @@ def sum_to(dy: Array, shape: tuple[int, ...]) -> Array:
     array([[3.],
            [7.]])
     """
-    new = dy.ndim - len(shape)  # axes that broadcasting put in front
-    fits = new >= 0 and all(
-        n in (1, m) for n, m in zip(shape, dy.shape[max(new, 0) :], strict=True)
-    )
-    if not fits:
+    if np.broadcast_shapes(shape, dy.shape) != dy.shape:
         raise ValueError(f"{shape} does not broadcast to {dy.shape}")
-    stretched = tuple(
-        new + i for i, n in enumerate(shape) if n != dy.shape[new + i]
-    )
-    axes = (*range(new), *stretched)
-    return np.asarray(dy.sum(axis=axes)).reshape(shape) if axes else dy
+    new = dy.ndim - len(shape)  # axes that broadcasting put in front
+    stretched = [new + i for i, n in enumerate(shape) if n != dy.shape[new + i]]
+    return np.asarray(dy.sum(axis=(*range(new), *stretched)).reshape(shape))
 
 
 def _operand(x: npt.ArrayLike, name: str) -> Array | float:

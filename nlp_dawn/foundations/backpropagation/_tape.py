@@ -37,7 +37,7 @@ class Tape:
 
     References
     ----------
-    Griewank and Walther (2008), "Evaluating Derivatives", section 3.2.
+    Griewank and Walther (2008), "Evaluating Derivatives", chapter 3.
 
     Examples
     --------
