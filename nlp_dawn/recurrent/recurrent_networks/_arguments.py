@@ -6,7 +6,7 @@ import numpy.typing as npt
 from nlp_dawn.typing import Array, floats
 
 
-def sentences(
+def checked_sentences(
     x: npt.ArrayLike,
     state: npt.ArrayLike | None,
     W: npt.ArrayLike,
@@ -23,7 +23,7 @@ def sentences(
     return x, h, W, U, b, keep_mask(mask, *x.shape[:2])
 
 
-def words(
+def checked_step(
     x: npt.ArrayLike,
     h: npt.ArrayLike,
     W: npt.ArrayLike,
@@ -42,7 +42,7 @@ def words(
     return x, h, W, U, b
 
 
-def errors(
+def checked_errors(
     dhs: npt.ArrayLike,
     hs: npt.ArrayLike,
     U: npt.ArrayLike,

@@ -6,9 +6,9 @@ import numpy as np
 import numpy.typing as npt
 
 from nlp_dawn.recurrent.recurrent_networks._arguments import (
-    errors,
-    sentences,
-    words,
+    checked_errors,
+    checked_sentences,
+    checked_step,
 )
 from nlp_dawn.typing import Array, Backward
 
@@ -63,7 +63,7 @@ def rnn_cell(
     >>> h_next
     array([[0.]])
     """
-    x, h, W, U, b = words(x, h, W, U, b)
+    x, h, W, U, b = checked_step(x, h, W, U, b)
     h_next = np.tanh(x @ W + h @ U + b)  # (B, H)
 
     def backward(dh_next: Array) -> tuple[Array, ...]:
@@ -135,7 +135,7 @@ def rnn(
     >>> hs.round(3).ravel()
     array([0.1  , 0.05 , 0.025])
     """
-    x, h, W, U, b, keep = sentences(x, state, W, U, b, mask)
+    x, h, W, U, b, keep = checked_sentences(x, state, W, U, b, mask)
     n_rows, n_steps, _ = x.shape
     xW = x @ W + b  # (B, T, H): every word at once; only h has to wait
     states = np.empty((n_rows, n_steps + 1, len(U)), xW.dtype)
@@ -214,7 +214,7 @@ def bptt_deltas(
     >>> deltas.ravel(), dstate
     (array([0.25, 0.5 , 1.  ]), array([[0.125]]))
     """
-    dhs, hs, U, dh, keep = errors(dhs, hs, U, dstate, mask)
+    dhs, hs, U, dh, keep = checked_errors(dhs, hs, U, dstate, mask)
     deltas = np.empty_like(hs)
     for t in reversed(range(hs.shape[1])):
         dh = dh + dhs[:, t]  # from this step's loss, and from later ones

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from nlp_dawn.recurrent.recurrent_networks._arguments import sentences
+from nlp_dawn.recurrent.recurrent_networks._arguments import checked_sentences
 from nlp_dawn.recurrent.recurrent_networks._recurrence import (
     gradients_of_weights,
     rnn,
@@ -75,7 +75,7 @@ def truncated_bptt(
     if window < 1:
         raise ValueError(f"the window takes at least 1 step, got {window}")
     (hs, h), _ = rnn(x, state, W, U, b, mask=mask)
-    x, h_0, W, U, b, keep = sentences(x, state, W, U, b, mask)
+    x, h_0, W, U, b, keep = checked_sentences(x, state, W, U, b, mask)
     keep = np.ones((*hs.shape[:2], 1), bool) if keep is None else keep
     before = np.concatenate([h_0[:, None], hs], axis=1)[:, :-1]
     slopes = 1 - hs**2  # (B, T, H)
@@ -145,7 +145,7 @@ def rnn_one_by_one(
     >>> state.round(3).ravel()
     array([0.05 , 0.098])
     """
-    x, h_0, W, U, b, keep = sentences(x, state, W, U, b, mask)
+    x, h_0, W, U, b, keep = checked_sentences(x, state, W, U, b, mask)
     n_rows, n_steps, _ = x.shape
     hs = np.empty((n_rows, n_steps, len(U)), h_0.dtype)
     last = h_0.copy()
