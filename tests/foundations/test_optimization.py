@@ -135,6 +135,23 @@ def test_sgd_steps_like_torch(momentum):
     )
 
 
+@SGD_CONCEPT
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_every_part_of_a_large_parameter_moves(momentum):
+    # Parameters are changed a part at a time; of these most take several.
+    shapes = [(), (5,), (0, 4), (70_000,), (3, 40_000), (90, 30, 41)]
+    r = rng(11)
+    params = {str(s): r.standard_normal(s) for s in shapes}
+    grads = {str(s): r.standard_normal(s) for s in shapes}
+    start = {name: x.copy() for name, x in params.items()}
+    optimizer = SGD(momentum)
+    optimizer.step(params, grads, 0.1)
+    optimizer.step(params, grads, 0.1)
+    for name, x in params.items():
+        expected = start[name] - 0.1 * (2 + momentum) * grads[name]
+        np.testing.assert_allclose(x, expected, rtol=1e-10, atol=1e-12)
+
+
 @pytest.mark.concept("adam")
 @pytest.mark.parametrize("betas", [(0.9, 0.999), (0.5, 0.8), (0.0, 0.9)])
 def test_adam_steps_like_torch(betas):

@@ -15,6 +15,10 @@ Params: TypeAlias = dict[str, Array]
 #: `RowGradient`: the rows that were looked up, and nothing for the others.
 Gradients: TypeAlias = Mapping[str, Array | RowGradient]
 
+#: So many numbers of a parameter are changed at a time: they stay in the
+#: processor's cache, where fresh memory for all of them would not.
+BLOCK = 2**15
+
 
 class Optimizer(Protocol):
     """What the training loop asks of an optimizer."""
@@ -219,8 +223,12 @@ def _add(x: Array, g: Array | RowGradient, scale: float) -> None:
     _check_shapes(x, g)
     if isinstance(g, RowGradient):
         x[g.rows] += scale * g.values  # rows are unique
-    else:
-        x += scale * g
+        return
+    x, g = np.atleast_1d(x, g)  # views
+    step = max(1, BLOCK // max(1, x[:1].size))
+    for start in range(0, len(x), step):
+        some = slice(start, start + step)
+        x[some] += scale * g[some]
 
 
 def _check_names(params: Params, grads: Gradients) -> None:
