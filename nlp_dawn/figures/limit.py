@@ -105,7 +105,7 @@ def _of(figures: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
 
 
 def _weight(row: Mapping[str, Any], focus: str) -> float:
-    return 1.0 if row["name"] == focus else 0.45
+    return 1.0 if row["name"] == focus else 0.7
 
 
 def _draw_excess(
