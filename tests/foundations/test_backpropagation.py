@@ -471,6 +471,8 @@ def test_arrays_and_numbers_are_constants_on_both_sides(rng):
         (row @ c, x @ c),
         (2 - row, 2 - x),
         (-row, -x),
+        (np.float64(2) * row, 2 * x),
+        (np.float64(2) - row, 2 - x),
         ([1.0, 2.0, 3.0] * row, [1.0, 2.0, 3.0] * x),
     ]:
         assert isinstance(ours, Variable)
