@@ -13,6 +13,8 @@ from scipy import signal
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from benchmarks.recurrent import run_recurrent_networks
+from nlp_dawn import corpora
 from nlp_dawn.foundations.backpropagation import (
     check_gradients,
     numerical_gradient,
@@ -21,6 +23,11 @@ from nlp_dawn.foundations.classification import (
     cross_entropy,
     linear,
     log_softmax,
+)
+from nlp_dawn.recurrent.language_models import (
+    sentence_log_probability,
+    shift_by_one,
+    stream_batches,
 )
 from nlp_dawn.recurrent.recurrent_networks import (
     BatchCost,
@@ -1276,6 +1283,49 @@ def test_the_model_says_the_same_one_word_at_a_time(rng, layers, tmp_path):
     assert_array_equal(again.log_probs(ids), model.log_probs(ids))
 
 
+@pytest.mark.concept("rnn-cell")
+def test_the_model_is_a_language_model_as_chapter_6_defines_it(rng):
+    params = init_recurrent_language_model(7, 3, 4, rng=rng, dtype=np.float64)
+    model = RecurrentModel(params)
+    ids = rng.integers(3, 7, size=5)
+    text = np.array([[1, *ids, 2]])
+    (loss, _), _ = recurrent_language_model(params, *shift_by_one(text))
+    log_p = sentence_log_probability(model, ids, bos=1, eos=2)
+    assert log_p == pytest.approx(-6 * float(loss), rel=1e-12)
+    assert log_p == pytest.approx(model.log_probabilities(text[0]).sum())
+    # All sentences of up to three words, and those that go on: one together.
+    total = sum(
+        np.exp(sentence_log_probability(model, words, bos=1, eos=2))
+        for n in range(4)
+        for words in itertools.product([0, 1, 3, 4, 5, 6], repeat=n)
+    )
+    going_on = sum(
+        np.exp(sentence_log_probability(model, words, bos=1))
+        for words in itertools.product([0, 1, 3, 4, 5, 6], repeat=4)
+    )
+    assert total + going_on == pytest.approx(1, abs=1e-10)
+
+
+@pytest.mark.concept("bptt")
+def test_streams_that_carry_their_state_lose_nothing_but_the_gradient(rng):
+    params = init_recurrent_language_model(7, 3, 4, rng=rng, dtype=np.float64)
+    text = rng.integers(0, 7, size=25)
+    state, total, summed = None, 0.0, 0.0
+    for inputs, targets in stream_batches(text, 2, 4):
+        (loss, state), backward = recurrent_language_model(
+            params, inputs, targets, state
+        )
+        total += loss / 3
+        summed = summed + backward(1 / 3)["rnn.U"]
+    (inputs, targets), *_ = stream_batches(text, 2, 12)
+    (whole, end), backward = recurrent_language_model(params, inputs, targets)
+    assert_allclose(total, whole, **EXACT)
+    assert_allclose(state, end, **EXACT)
+    full = backward()["rnn.U"]
+    gap = np.abs(summed - full).max() / np.abs(full).max()
+    assert gap > 1e-3  # what would have come back across the cuts
+
+
 def test_a_model_reads_a_padded_batch(rng):
     params = init_recurrent_language_model(7, 3, 4, rng=rng, dtype=np.float64)
     model = RecurrentModel(params)
@@ -1321,3 +1371,47 @@ def test_reproduces_the_numbers_worked_by_hand():
     assert deltas.ravel().round(3).tolist() == [0.509, 0.618, 0.75]
     assert backward(dhs)[3].item() == pytest.approx((0.618 + 0.75) / 2, 1e-3)
     assert backward(dhs)[3].item().__round__(3) == 0.684
+
+
+# --- The run on real sentences -----------------------------------------------
+
+
+@pytest.mark.concept("rnn-parallel-sentences")
+def test_all_ways_to_run_the_benchmark_find_the_same_gradient(rng):
+    width = run_recurrent_networks.WIDTH
+    lengths = [3, 7, 1, 4, 4] * 8
+    chosen = [
+        rng.standard_normal((n, width)).astype(np.float32) for n in lengths
+    ]
+    ways = run_recurrent_networks.contenders(chosen, rng)
+    assert run_recurrent_networks.check(ways) < 1e-5
+    broken = {**ways, "half": lambda: ways["torch"]() / 2}
+    with pytest.raises(AssertionError, match=r"differ by 0\.5"):
+        run_recurrent_networks.check(broken)
+
+
+@pytest.mark.concept("padding-masking")
+def test_the_waste_of_the_committed_run_is_found_again(rng):
+    run = corpora.results("recurrent/recurrent_networks.batches")
+    counts = run["figures"]["lengths"]["counts"]
+    lengths = np.repeat([int(n) for n in counts], list(counts.values()))
+    again = run_recurrent_networks.wastes(lengths, rng)
+    for old, new in zip(run["figures"]["waste"], again, strict=True):
+        assert old["batch_size"] == new["batch_size"]
+        assert old["pool"] == new["pool"]
+        # Other draws of the batches: within a few times their spread.
+        low, high = old["spread"]
+        assert abs(new["waste"] - old["waste"]) < 5 * (high - low) + 1e-6
+
+
+@pytest.mark.concept("padding-masking")
+def test_the_page_says_what_the_committed_run_found():
+    figures = corpora.results("recurrent/recurrent_networks.batches")["figures"]
+    waste = {(r["batch_size"], r["pool"]): r["waste"] for r in figures["waste"]}
+    # The larger the batch, the more is wasted without sorting; and pools of
+    # sixteen batches leave little.
+    assert waste[8, 8] < waste[32, 32] < waste[128, 128]
+    assert waste[32, 512] < 0.2 * waste[32, 32]
+    times = {k: row["ours_ms"] for k, row in figures["times"].items()}
+    assert times["bucketed"] < times["shuffled"] < times["one_by_one"]
+    assert figures["gap"] < 1e-4
