@@ -349,7 +349,7 @@ class Reader:
         return shares
 
     def most_telling_cell(self, params: dict[str, Array]) -> float:
-        """Return the largest correlation of a cell with the number, at verbs."""
+        """Return the largest correlation of a cell with the number."""
         prefixes = [self.encode(s.words[: s.verb]) for s in self.held_out]
         ids, mask = pad_batch(prefixes)
         weights = [params[f"rnn.{name}"] for name in "WUb"]
