@@ -84,10 +84,10 @@ class Settings:
     optimizer: str = "sgd"
     learning_rates: dict[str, float] = field(
         default_factory=lambda: {
-            "nnlm": 10.0,
+            "nnlm": 20.0,
             "rnn": 5.0,
             "gru": 20.0,
-            "lstm": 20.0,
+            "lstm": 40.0,
         }
     )
     clip: float = 0.25
@@ -115,11 +115,16 @@ class Settings:
             model=model, learning_rate=self.learning_rates[model], **own
         )
 
-    def folder(self) -> Path:
-        """Return where a run with these settings keeps what is finished."""
-        text = json.dumps(dataclasses.asdict(self), sort_keys=True)
+    def folder(self, model: str) -> Path:
+        """Return where the training of one network keeps what is finished.
+
+        What another network is trained by does not matter there.
+        """
+        choices = dataclasses.asdict(self)
+        choices["learning_rates"] = self.learning_rates[model]
+        text = json.dumps(choices, sort_keys=True)
         digest = hashlib.sha256(text.encode()).hexdigest()[:8]
-        return ROOT / "_build" / "runs" / f"language_models-{digest}"
+        return ROOT / "_build" / "runs" / f"language_models-{model}-{digest}"
 
 
 FULL = Settings()
@@ -406,7 +411,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         toy_limit.main()
         return
     settings = QUICK if chosen.quick else FULL
-    folder = settings.folder()
     if chosen.model:
         torch.set_num_threads(1)
         bar = partial(
@@ -421,13 +425,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
             chosen.model,
             settings,
             settings.texts(),
-            folder,
+            settings.folder(chosen.model),
             progress=bar,
             say=say,
         )
         return
     if chosen.fresh:
-        shutil.rmtree(folder, ignore_errors=True)
+        for model in JOBS:
+            shutil.rmtree(settings.folder(model), ignore_errors=True)
     recording = Recording(
         NAME,
         title=(
@@ -448,7 +453,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             run.result()
     data = settings.texts()
     jobs = {
-        model: json.loads((folder / f"{model}.json").read_text("utf-8"))
+        model: json.loads(
+            (settings.folder(model) / f"{model}.json").read_text("utf-8")
+        )
         for model in JOBS
     }
     found = figures(settings, data, jobs)

@@ -263,13 +263,16 @@ def test_the_table_has_a_row_for_every_model(jobs, data):
     json.dumps(found, allow_nan=False)
 
 
-def test_settings_that_differ_do_not_share_checkpoints():
-    other = dataclasses.replace(run.QUICK, clip=1.0)
-    assert (
-        other.folder()
-        != run.QUICK.folder()
-        == run.Settings(**dataclasses.asdict(run.QUICK)).folder()
-    )
+def test_only_what_a_network_was_trained_by_leads_to_its_checkpoints():
+    same = run.Settings(**dataclasses.asdict(run.QUICK))
+    clip = dataclasses.replace(same, clip=1.0)
+    rates = same.learning_rates | {"rnn": 3.0}
+    rate = dataclasses.replace(same, learning_rates=rates)
+    for model in NEURAL:
+        folder = run.QUICK.folder(model)
+        assert same.folder(model) == folder != clip.folder(model)
+        assert (rate.folder(model) != folder) == (model == "rnn")
+    assert len({same.folder(model) for model in NEURAL}) == 4
 
 
 def test_a_run_that_is_complete_is_not_made_again(jobs, data, tmp_path):

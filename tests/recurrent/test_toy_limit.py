@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from benchmarks.recurrent.toy_limit import (
     recurrent_scores,
     sentence_windows,
 )
+from nlp_dawn import corpora
 from nlp_dawn.corpora.toy_language import ToyLanguage
 from nlp_dawn.foundations.perceptrons import Vocabulary
 from nlp_dawn.recurrent.gates import lstm
@@ -211,3 +213,50 @@ def test_a_small_run_is_complete_and_repeats_itself():
         assert first > 2.5 > last
     other = dataclasses.replace(SMALL, seed=1)
     assert toy_limit.run(other, say=said.append) != found
+
+
+# --- what the committed run found --------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def found() -> dict[str, Any]:
+    figures: dict[str, Any] = corpora.results("recurrent/language_models.toy")[
+        "figures"
+    ]
+    return figures
+
+
+@pytest.mark.concept("ar-lm")
+def test_the_committed_limit_is_the_exact_one(found):
+    limit = found["limit"]
+    assert limit["nats_per_word"] == pytest.approx(
+        LANGUAGE.entropy_rate, rel=1e-5
+    )
+    assert limit["perplexity"] == pytest.approx(
+        math.exp(LANGUAGE.entropy_rate), rel=1e-5
+    )
+
+
+@pytest.mark.concept("ar-lm")
+@pytest.mark.concept("rnn-cell")
+def test_no_window_is_long_enough_and_a_state_is(found):
+    """A window of n words cannot see a subject that is further away."""
+    models = {model["name"]: model for model in found["models"]}
+    reach = {"bigram": 1, "trigram": 2, "nnlm": 4}
+    for name, model in models.items():
+        assert model["excess"] > 5 * model["error"]
+        for row in model["verb_excess"]:
+            if row["distance"] > reach.get(name, 100):
+                # Neither the number nor the topic is in the window.
+                assert row["nats"] - 5 * row["error"] > 0.5
+                assert row["disagreement"] > 0.2
+            elif name not in ("bigram", "trigram"):
+                assert row["nats"] < 0.05
+                assert row["disagreement"] < 0.01
+    excess = [models[name]["excess"] for name in ("bigram", "trigram", "nnlm")]
+    assert excess == sorted(excess, reverse=True)
+    for name in ("rnn", "gru", "lstm"):
+        assert models[name]["excess"] < excess[-1] / 4
+        first, *_, last = models[name]["curve"]
+        assert first["step"] == 0
+        assert last["excess"] == pytest.approx(models[name]["excess"], rel=0.1)
