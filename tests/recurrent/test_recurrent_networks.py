@@ -697,6 +697,15 @@ def test_larger_pools_waste_less_on_average(rng):
 
 
 @pytest.mark.concept("padding-masking")
+def test_short_sentences_do_not_come_first():
+    # Two sorted batches: which of them comes first is the toss of a coin.
+    n = 400
+    rng = np.random.default_rng(0)
+    first = [buckets([1, 2, 8, 9], 2, rng=rng)[0].max() < 2 for _ in range(n)]
+    assert abs(np.mean(first) - 0.5) < 5 * math.sqrt(0.25 / n)
+
+
+@pytest.mark.concept("padding-masking")
 def test_pools_of_one_batch_are_drawn_by_chance():
     # Every pair of neighbors has the same chance: 4 sentences, batches of 2,
     # three ways to pair them; each with p = 1/3, standard error √(2/9/n).
