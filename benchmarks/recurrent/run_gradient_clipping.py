@@ -162,6 +162,12 @@ def run_once(
             )
         except Diverged as stop:
             diverged_at = stop.step
+        except ValueError as error:
+            # A finite gradient times the rate can make weights with which
+            # the network overflows; softmax then refuses its scores.
+            if "finite maximum" not in str(error):
+                raise
+            diverged_at = len(history.losses)
     return Outcome(params, history, diverged_at)
 
 
