@@ -380,6 +380,9 @@ def test_layers_keep_their_dtype(rng, dtype):
             (hs, state), backward = layer(x, None, W, U, b, **settings)
             assert hs.dtype == state.dtype == dtype
             assert all(d.dtype == dtype for d in backward(hs, state))
+            double = np.zeros((2, 4))  # a state kept elsewhere, in float64
+            (hs, state), _ = layer(x, double, W, U, b, **settings)
+            assert hs.dtype == state.dtype == dtype
     (hs, state), backward = truncated_bptt(x, None, W, U, b, window=2)
     assert all(d.dtype == dtype for d in (hs, state, *backward(hs)))
     filters = np.stack([W, W])
@@ -1348,6 +1351,10 @@ def test_bad_language_models_are_refused(rng):
     params = init_recurrent_language_model(7, 3, 4, rng=rng)
     with pytest.raises(ValueError, match=r"inputs \(1, 2\), targets \(1, 1\)"):
         recurrent_language_model(params, [[1, 2]], [[1]])
+    with pytest.raises(TypeError, match="float64"):
+        recurrent_language_model(params, [[0.5]], [[1]])
+    with pytest.raises(ValueError, match="7"):
+        recurrent_language_model(params, [[7]], [[1]])
     two = init_recurrent_language_model(7, 3, 4, layers=2, rng=rng)
     with pytest.raises(ValueError, match="2 layers need as many states, got 1"):
         recurrent_language_model(two, [[1]], [[2]], (np.zeros((1, 4)),))

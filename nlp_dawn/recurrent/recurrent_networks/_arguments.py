@@ -92,7 +92,7 @@ def memories(
             f"one memory of width {n_hidden} for each of {n_rows} rows is "
             f"needed: {name} {h.shape}"
         )
-    return h
+    return h.astype(dtype, copy=False)
 
 
 def keep_mask(

@@ -74,6 +74,8 @@ def recurrent_language_model(
 
     Raises
     ------
+    TypeError
+        If the words are not integers.
     ValueError
         If inputs and targets differ in shape, or parameters are missing.
 
