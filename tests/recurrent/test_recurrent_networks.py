@@ -1431,3 +1431,6 @@ def test_the_page_says_what_the_committed_run_found():
     times = {k: row["ours_ms"] for k, row in figures["times"].items()}
     assert times["bucketed"] < times["shuffled"] < times["one_by_one"]
     assert figures["gap"] < 1e-4
+    by_rows = {row["rows"]: row["us_per_word"] for row in figures["by_rows"]}
+    assert by_rows[16] < by_rows[4] < by_rows[1]
+    assert by_rows[128] > 0.8 * by_rows[16]
