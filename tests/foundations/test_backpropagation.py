@@ -150,6 +150,7 @@ class Operation(NamedTuple):
 
 
 PICKED = (np.array([0, 2, 2, 1]), np.array([1, 0, 0, 3]))
+MASK = np.arange(12).reshape(3, 4) % 3 == 1
 OPERATIONS = [
     Operation("add", add, np.add, torch.add, ((3, 4), (3, 4))),
     Operation("add", add, np.add, torch.add, ((2, 3, 4), (3, 1))),
@@ -170,6 +171,8 @@ OPERATIONS = [
     Operation(
         "matmul", matmul, np.matmul, torch.matmul, ((2, 1, 3, 4), (5, 4, 2))
     ),
+    Operation("matmul", matmul, np.matmul, torch.matmul, ((0, 4), (4, 5))),
+    Operation("matmul", matmul, np.matmul, torch.matmul, ((3, 0), (0, 5))),
     Operation("exp", exp, np.exp, torch.exp, ((3, 4),)),
     Operation("log", log, np.log, torch.log, ((3, 4),), positive=True),
     Operation("tanh", tanh, np.tanh, torch.tanh, ((3, 4),)),
@@ -197,7 +200,7 @@ OPERATIONS = [
             lambda x, i=index: x[i],
             ((3, 4),),
         )
-        for index in (1, [2, 2, 0], PICKED, slice(1, None), (slice(None), 2))
+        for index in (1, -1, [2, 2, 0], PICKED, MASK, slice(1, None), (..., 2))
     ),
 ]
 EACH = pytest.mark.parametrize(
