@@ -14,7 +14,10 @@ from numpy.testing import assert_allclose
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from benchmarks.recurrent import bench_language_models
+from nlp_dawn import corpora
 from nlp_dawn.foundations.backpropagation import check_gradients
+from nlp_dawn.foundations.classification import linear_cross_entropy
 from nlp_dawn.foundations.perceptrons import RowGradient
 from nlp_dawn.recurrent.language_models import (
     NGram,
@@ -678,6 +681,19 @@ def test_any_output_layer_with_a_loss_can_be_put_in(rng):
         assert np.array_equal(dense(mine[1]())[name], gradient)
 
 
+@pytest.mark.concept("large-output-softmax-cost")
+def test_the_fused_output_layer_gives_the_same_loss_and_gradients(rng):
+    params = float64_nnlm(rng)
+    contexts, targets = rng.integers(0, 7, (9, 2)), rng.integers(0, 7, 9)
+    fused, backward = nnlm_loss(
+        params, contexts, targets, output=linear_cross_entropy
+    )
+    plain, expected = nnlm_loss(params, contexts, targets)
+    assert_allclose(fused, plain, **EXACT)
+    for name, gradient in dense(expected(3.0)).items():
+        assert_allclose(dense(backward(3.0))[name], gradient, **EXACT)
+
+
 @pytest.mark.concept("nnlm")
 def test_a_saved_nnlm_is_the_same(rng, tmp_path):
     model = WindowModel(float64_nnlm(rng, direct=True), pad=2)
@@ -1086,6 +1102,13 @@ def test_no_other_tree_is_shorter_than_huffman_s(rng):
 
 
 @pytest.mark.concept("class-based-lm")
+def test_the_page_s_tree_has_two_short_ways_and_four_long_ones():
+    zipf = 1 / np.arange(1, 9)
+    assert huffman_tree(zipf).lengths.tolist() == [2, 2, 3, 3, 4, 4, 4, 4]
+    assert huffman_tree(np.ones(8)).lengths.tolist() == [3] * 8
+
+
+@pytest.mark.concept("class-based-lm")
 @pytest.mark.parametrize("V", [1, 2, 3, 9])
 def test_hierarchical_probabilities_sum_to_one(rng, V):
     tree = huffman_tree(rng.integers(1, 20, V))
@@ -1224,3 +1247,31 @@ def test_cheap_output_layers_refuse_what_does_not_fit(rng):
         hierarchical_cross_entropy(x, V, c, [1, 2, 3], tree=tree)
     with pytest.raises(TypeError, match="targets must be word numbers"):
         hierarchical_cross_entropy(x, V, c, [0.5, 1], tree=tree)
+
+
+# --- What was measured --------------------------------------------------------
+
+
+@pytest.mark.concept("class-based-lm")
+def test_the_committed_times_are_of_the_layers_as_they_are():
+    run = corpora.results("recurrent/language_models.output_layers")
+    for found in run["figures"].values():
+        for row in found["rows"]:
+            _, facts = bench_language_models.layers(row["vocabulary"], words=1)
+            assert row["n_classes"] == facts["n_classes"]
+            assert row["scores"] == pytest.approx(facts["scores"], rel=1e-5)
+            times = row["milliseconds"]
+            for name, against in row["against_flat"].items():
+                assert against["ours_ms"] == times[name]
+                assert against["peer_ms"] == times["flat"]
+
+
+@pytest.mark.concept("large-output-softmax-cost")
+def test_every_layer_is_timed_for_every_vocabulary():
+    figures = bench_language_models.measure((50, 80), words=10, rounds=2)
+    assert list(figures) == ["1", "2"]
+    for found in figures.values():
+        assert [row["vocabulary"] for row in found["rows"]] == [50, 80]
+        for row in found["rows"]:
+            assert min(row["milliseconds"].values()) > 0
+    assert "tree ÷ flat" in bench_language_models.table(figures)
