@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import special
-from sklearn.feature_extraction.text import CountVectorizer
+from scipy.sparse.linalg import svds
+from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
 from torch import nn
 
 from nlp_dawn.foundations.backpropagation import check_gradients
@@ -24,15 +25,20 @@ from nlp_dawn.foundations.perceptrons import (
     collapse,
     embedding,
     embedding_bag,
+    freeze_rows,
     he_normal,
     init_mlp,
+    lsa_embeddings,
     mlp,
     relu,
     relu_layer,
     sigmoid,
     sigmoid_layer,
     sparse_bag,
+    table_from_vectors,
     tanh_layer,
+    tf_idf,
+    truncated_svd,
     xavier_uniform,
 )
 
@@ -397,6 +403,146 @@ def test_the_rows_of_a_gradient_increase_and_fit_their_values():
         RowGradient(np.arange(3), values, 4)
     with pytest.raises(TypeError, match="integers, got float64"):
         RowGradient(np.arange(2.0), values, 4)
+
+
+# --- Where a table may come from ---------------------------------------------
+
+
+@pytest.mark.concept("lsa-word2vec-init")
+def test_weighted_counts_match_scikit_learn(rng):
+    counts = rng.poisson(0.7, (9, 12)).astype(float)
+    counts[:, 0] = 0  # a word that is nowhere
+    counts[:, 1] = 2  # and one that is everywhere
+    theirs = TfidfTransformer(norm=None).fit_transform(counts).toarray()
+    assert_allclose(tf_idf(counts), theirs, **EXACT)
+    assert_array_equal(tf_idf(counts)[:, 1], counts[:, 1])
+    assert tf_idf(counts.astype(np.float32)).dtype == np.float32
+    assert tf_idf(np.zeros((0, 3))).shape == (0, 3)
+
+
+@pytest.mark.concept("lsa-word2vec-init")
+@pytest.mark.parametrize("shape", [(7, 5), (5, 7), (4, 4)])
+def test_the_truncated_svd_matches_scipy_up_to_signs(rng, shape):
+    X = rng.standard_normal(shape)
+    for k in range(1, min(shape)):
+        ours = truncated_svd(X, k)
+        U, s, Vt = svds(X, k)
+        assert_allclose(ours.s, s[::-1])
+        assert_allclose(ours.matrix(), (U * s) @ Vt, atol=1e-10)
+        assert_allclose(ours.U.T @ ours.U, np.eye(k), atol=1e-12)
+        assert_allclose(ours.V.T @ ours.V, np.eye(k), atol=1e-12)
+        peaks = ours.V[np.abs(ours.V).argmax(axis=0), np.arange(k)]
+        assert (peaks > 0).all()
+
+
+@pytest.mark.concept("lsa-word2vec-init")
+def test_what_truncation_loses_are_the_singular_values_left_out(rng):
+    X = rng.standard_normal((6, 8))
+    s = np.linalg.svd(X, compute_uv=False)
+    for k in range(1, 7):
+        found = truncated_svd(X, k)
+        lost = ((X - found.matrix()) ** 2).sum()
+        assert lost == pytest.approx((s[k:] ** 2).sum(), abs=1e-12)
+        assert found.energy == pytest.approx(1 - lost / (X**2).sum())
+        # No other matrix of that rank is nearer; here is one close by.
+        U = found.U + 0.01 * rng.standard_normal(found.U.shape)
+        other = U @ np.linalg.lstsq(U, X, rcond=None)[0]
+        assert ((X - other) ** 2).sum() >= lost - 1e-12
+    assert truncated_svd(np.zeros((2, 3)), 1).energy == 1
+
+
+@pytest.mark.concept("lsa-word2vec-init")
+@given(seed=seeds)
+def test_vectors_of_words_do_not_know_the_order_of_the_documents(seed):
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((8, 5))
+    words, _ = lsa_embeddings(X, 3)
+    shuffled, _ = lsa_embeddings(rng.permutation(X), 3)
+    assert_allclose(words @ words.T, shuffled @ shuffled.T, atol=1e-9)
+
+
+@pytest.mark.concept("lsa-word2vec-init")
+def test_words_of_the_same_documents_get_the_same_direction():
+    texts = ["cat dog", "cat dog dog", "sun moon", "sun moon sun"]
+    words = [text.split() for text in texts]
+    vocabulary = Vocabulary.build(words, specials=())
+    X = tf_idf(bag_of_words(words, vocabulary, binary=True))
+    vectors, documents = lsa_embeddings(X, 2)
+    directions = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    cosines = directions @ directions.T
+    cat, dog, sun = (vocabulary.index(word) for word in ("cat", "dog", "sun"))
+    assert cosines[cat, dog] == pytest.approx(1)
+    assert cosines[cat, sun] == pytest.approx(0, abs=1e-12)
+    # Documents of the same words, too.
+    assert_allclose(documents[0], documents[1])
+    assert documents[0] @ documents[2] == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.concept("lsa-word2vec-init")
+def test_the_power_splits_the_singular_values(rng):
+    X = rng.standard_normal((6, 5))
+    s = np.linalg.svd(X, compute_uv=False)
+    words, documents = lsa_embeddings(X, 5, power=0.5)
+    assert_allclose(documents @ words.T, X, atol=1e-12)
+    full, _ = lsa_embeddings(X, 5)
+    assert_allclose(full @ full.T, X.T @ X, atol=1e-12)
+    none, _ = lsa_embeddings(X, 5, power=0)
+    assert_allclose(none * s, full)
+
+
+@pytest.mark.concept("lsa-word2vec-init")
+def test_words_without_a_vector_get_one_like_the_others(rng):
+    names = [f"w{i}" for i in range(4000)]
+    known = {name: rng.normal([3.0, -1.0], [0.5, 2.0]) for name in names[::2]}
+    vocabulary = Vocabulary(names)
+    W, found = table_from_vectors(vocabulary, known, rng=rng, dtype=np.float64)
+    assert found.sum() == 2000
+    for name, vector in known.items():
+        assert_array_equal(W[vocabulary.index(name)], vector)
+    n = len(W[~found])
+    mean_error = np.array([0.5, 2.0]) * math.sqrt(2 / n)
+    assert (abs(W[~found].mean(axis=0) - [3, -1]) < 5 * mean_error).all()
+    spread = W[~found].std(axis=0) / W[found].std(axis=0)
+    assert (abs(spread - 1) < 5 * math.sqrt(1 / (2 * n))).all()
+    assert table_from_vectors(vocabulary, known, rng=rng)[0].dtype == np.float32
+
+
+@pytest.mark.concept("lsa-word2vec-init")
+def test_frozen_rows_are_where_they_were_after_a_step(rng):
+    W = rng.standard_normal((6, 3))
+    _, backward = embedding([0, 1, 1, 4], W)
+    frozen = np.array([False, True, False, True, False, False])
+    dW = freeze_rows(backward(rng.standard_normal((4, 3))), frozen)
+    moved = W - 0.1 * dW.dense()
+    assert_array_equal((moved != W).any(axis=1), [1, 0, 0, 0, 1, 0])
+    assert_array_equal(dW.rows, [0, 4])
+    everything = freeze_rows(dW, np.ones(6, bool))
+    assert everything.rows.size == 0
+    assert everything.dense().shape == W.shape
+
+
+@pytest.mark.concept("lsa-word2vec-init")
+def test_tables_check_what_they_are_made_of(rng):
+    with pytest.raises(ValueError, match=r"\(n, V\), got \(2,\)"):
+        tf_idf([1, 2])
+    with pytest.raises(ValueError, match="negative, got -1"):
+        tf_idf([[-1.0]])
+    for k in (0, 3):
+        with pytest.raises(ValueError, match=rf"k {k}, X \(2, 3\)"):
+            truncated_svd(np.ones((2, 3)), k)
+    with pytest.raises(ValueError, match=r"X \(3,\)"):
+        truncated_svd(np.ones(3), 1)
+    with pytest.raises(ValueError, match=r"0 to 1, got 1\.5"):
+        lsa_embeddings(np.ones((2, 3)), 1, power=1.5)
+    vocabulary = Vocabulary(["a", "b"])
+    for vectors in ({"c": [1.0]}, {"a": [1.0], "b": [1.0, 2.0]}, {"a": 1.0}):
+        with pytest.raises(ValueError, match="vectors of one width"):
+            table_from_vectors(vocabulary, vectors, rng=rng)
+    dW = RowGradient(np.array([0]), np.ones((1, 2)), 3)
+    with pytest.raises(TypeError, match="bool, got int64"):
+        freeze_rows(dW, [0, 1, 0])
+    with pytest.raises(ValueError, match=r"frozen \(2,\), 3 rows"):
+        freeze_rows(dW, [True, False])
 
 
 # --- Activations -------------------------------------------------------------
