@@ -1,0 +1,1 @@
+"""Runs and timings of part IV."""
