@@ -88,7 +88,9 @@ def lstm_fused(
     offset, scaled_U = 1 - slope, slope * U
 
     xs = rows(x.swapaxes(0, 1))  # (TB, D)
-    ys = (xs @ (slope * W) + slope * b).reshape(n_steps, n_rows, len(b))
+    ys = xs @ (slope * W)  # pre-activations, which become gates and candidates
+    ys += slope * b
+    ys = ys.reshape(n_steps, n_rows, len(b))  # (T, B, 4H)
     i, f, g, o = _blocks(ys)  # (T, B, H) each: views that the loop will fill
     hs = np.empty((n_steps + 1, n_rows, len(U)), ys.dtype)
     cs, shown = np.empty_like(hs), np.empty_like(o)
