@@ -1,12 +1,16 @@
 """Time contenders on the same work, interleaved, so that noise hits all."""
 
+import concurrent.futures
 import contextlib
 import gc
+import multiprocessing
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 import threadpoolctl  # type: ignore[import-untyped]
 import torch
 from tqdm import tqdm
@@ -19,12 +23,18 @@ THREADS = (1, 2)
 #: Who does the work: ``"ours"`` and the peers by name; each returns its answer.
 Contenders: TypeAlias = Mapping[str, Callable[[], Any]]
 
+#: What libraries read when they start, to know how many threads to use.
+VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+Answer = TypeVar("Answer")
+
 
 def interleave(
     contenders: Contenders,
     *,
     rounds: int,
     rng: np.random.Generator,
+    rest: float = 0.0,
 ) -> dict[str, list[float]]:
     """Time each contender once a round, in a fresh random order.
 
@@ -36,6 +46,9 @@ def interleave(
         Timed rounds; one more goes before them to warm up.
     rng : numpy.random.Generator
         Draws the order.
+    rest : float
+        Seconds of pause before each run. A library's threads wait actively for
+        a while after their work, and would take a core from the next one.
 
     Returns
     -------
@@ -52,6 +65,7 @@ def interleave(
         for _ in range(rounds):
             for index in rng.permutation(len(names)):
                 name = names[index]
+                time.sleep(rest)
                 start = time.perf_counter()
                 contenders[name]()
                 seconds[name].append(time.perf_counter() - start)
@@ -103,6 +117,64 @@ def limited(threads: int) -> Iterator[None]:
             yield
     finally:
         torch.set_num_threads(before)
+
+
+def in_own_process(
+    function: Callable[..., Answer], *arguments: Any, threads: int
+) -> Answer:
+    """Call `function` in a new Python whose libraries start `threads` threads.
+
+    Parameters
+    ----------
+    function : callable
+        Of a module, as it is found there by name.
+    *arguments
+        What it is called with.
+    threads : int
+        What NumPy's, SciPy's and torch's libraries are told.
+
+    Returns
+    -------
+    Any
+        What the function returns; if it raises, that is raised here.
+    """
+    before = {name: os.environ.get(name) for name in VARIABLES}
+    os.environ.update(dict.fromkeys(VARIABLES, str(threads)))
+    try:
+        with concurrent.futures.ProcessPoolExecutor(
+            1, mp_context=multiprocessing.get_context("spawn")
+        ) as pool:
+            return pool.submit(function, *arguments).result()
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def gap(ours: npt.ArrayLike, theirs: npt.ArrayLike) -> float:
+    """Return how far two answers are apart, as a share of the peer's length.
+
+    Parameters
+    ----------
+    ours, theirs : array
+        Of one shape.
+
+    Returns
+    -------
+    float
+        The length of the difference ÷ the length of `theirs`.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ.
+    """
+    a, b = np.asarray(ours, np.float64), np.asarray(theirs, np.float64)
+    if a.shape != b.shape:
+        raise ValueError(f"answers differ in shape: {a.shape}, {b.shape}")
+    return float(np.linalg.norm(a - b) / np.linalg.norm(b))
 
 
 def check(contenders: Contenders) -> None:
