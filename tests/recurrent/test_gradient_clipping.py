@@ -279,6 +279,16 @@ def test_slopes_match_torch_and_stay_below_the_steepest(rng, name):
     assert steepest == pytest.approx(phi.max_slope)
 
 
+@pytest.mark.concept("exploding-vanishing")
+def test_the_book_goes_four_steps_back():
+    for slope, expected in (
+        (1.0, [1, 1.5, 2.25, 3.375, 5.0625]),
+        (0.5, [1, 0.75, 0.5625, 0.4219, 0.3164]),
+    ):
+        norms = backward_norms([1.0], np.full((4, 1), slope), [[1.5]])
+        assert_allclose(norms, expected, atol=5e-5)
+
+
 def e03(seed=7, n=16, T=50):
     rng = np.random.default_rng(seed)
     U = orthogonal(n, rng=rng, scale=1.2, dtype=np.float64)
@@ -764,6 +774,14 @@ def test_the_best_step_minimizes_the_bound_and_twice_it_gains_nothing(
 FUNCTIONS = {
     "x⁴": (lambda x: x**4, cube, 16 / 9, 3.0, 3.0),
     "eˣ": (np.exp, np.exp, 0.0, 1.0, 4.0),
+    # Not convex: the slope may rise on the way down.
+    "x⁴ − 2x²": (
+        lambda x: x**4 - 2 * x**2,
+        lambda x: 4 * x**3 - 4 * x,
+        8.0,
+        3.0,
+        3.0,
+    ),
     "eˣ + e⁻ˣ": (
         lambda x: np.exp(x) + np.exp(-x),
         lambda x: np.exp(x) - np.exp(-x),
