@@ -25,12 +25,13 @@ def linear_cross_entropy(
         p = \mathrm{softmax}(x W + b)
 
     With ten thousand classes the scores are by far the largest array of a
-    language model, and time goes by with carrying them to and from memory.
-    So there is one array of scores, and it is changed where it stands, a few
-    rows at a time: what one step has written, the next still finds in the
-    processor's cache. It ends as :math:`e^{z - m}`, less the row's sum at the
-    true class. Divided by that sum, this is :math:`p - \tau`; but it is rather
-    the small factors of both gradients that are divided.
+    language model, and to carry them to and from memory takes much of the
+    time. Here they are one array, changed in place, a few rows at a time: what
+    one operation writes, the next one still finds in the processor's cache. In
+    the end it holds :math:`e^{z - m}`, less the row's sum at the true class,
+    which is that sum times :math:`p - \tau`. The gradients of x, W and b are
+    products with it, and the division is left to their other factors, which
+    are small.
 
     :concept:`cross-entropy-loss` :concept:`large-output-softmax-cost`
 
