@@ -47,7 +47,7 @@ from nlp_dawn.typing import Array
 NAME = "recurrent/gates.bench"
 COMMAND = "python -m benchmarks.recurrent.bench_gates"
 SEED = 0
-ROUNDS = 15
+ROUNDS = 11
 REST = 0.05  # seconds: longer than OpenBLAS's and OpenMP's threads linger
 BATCH, STEPS = 32, 35
 #: What is timed: words of the vocabulary, units of the layer. With 64 words
