@@ -184,13 +184,16 @@ def work(
             before = checkpoint(name, epoch)
             after = checkpoint(name, epoch + 1)
             after.unlink(missing_ok=True)  # of a run that broke off here
-            start = time.perf_counter()
+            start, cpu_start = time.perf_counter(), time.process_time()
             losses = contender.train_epoch(epoch, before, after)
             seconds = time.perf_counter() - start
+            # With one thread, what the epoch takes where nothing else runs.
+            cpu_seconds = time.process_time() - cpu_start
             found = perplexities(contender, data, ["validation"])["validation"]
             job[name]["epochs"].append(
                 {
                     "seconds": seconds,
+                    "cpu_seconds": cpu_seconds,
                     "losses": losses,
                     "validation": found["all"],
                 }
@@ -208,7 +211,8 @@ def work(
             before.unlink(missing_ok=True)
             say(
                 f"{model:>5} {name:>7} epoch {epoch + 1}/{plan.epochs}: "
-                f"{seconds:.1f} s, validation {found['all']:.2f}"
+                f"{seconds:.1f} s ({cpu_seconds:.1f} of its core), "
+                f"validation {found['all']:.2f}"
             )
     return job
 
@@ -261,6 +265,7 @@ def count(settings: Settings, data: texts.Texts) -> dict[str, Any]:
         "seconds": seconds,
         "torch_seconds": None,
         "ratio": None,
+        "cpu_ratio": None,
         "curve": [],
         "torch_curve": [],
     }
@@ -289,8 +294,11 @@ def columns(
 def row(model: str, job: dict[str, Any]) -> dict[str, Any]:
     """Return the row of a network: ours, torch's, and how they compare."""
     ours, theirs = job["library"], job["torch"]
-    seconds = [epoch["seconds"] for epoch in ours["epochs"]]
-    torch_seconds = [epoch["seconds"] for epoch in theirs["epochs"]]
+    seconds, torch_seconds, cpu_seconds, torch_cpu_seconds = (
+        np.array([epoch[clock] for epoch in side["epochs"]])
+        for clock in ("seconds", "cpu_seconds")
+        for side in (ours, theirs)
+    )
     losses, torch_losses = (
         np.concatenate([epoch["losses"] for epoch in side["epochs"]])
         for side in (ours, theirs)
@@ -301,12 +309,13 @@ def row(model: str, job: dict[str, Any]) -> dict[str, Any]:
         "parameters": ours["parameters"],
         **columns("", ours["perplexity"]),
         **columns("torch_", theirs["perplexity"]),
-        "seconds": sum(seconds),
-        "torch_seconds": sum(torch_seconds),
-        "ratio": float(
-            np.median(np.divide(seconds, torch_seconds))  # of paired epochs
-        ),
-        "ratios": list(np.divide(seconds, torch_seconds)),
+        "seconds": float(seconds.sum()),
+        "torch_seconds": float(torch_seconds.sum()),
+        "cpu_seconds": float(cpu_seconds.sum()),
+        "torch_cpu_seconds": float(torch_cpu_seconds.sum()),
+        "ratio": float(np.median(seconds / torch_seconds)),  # epoch by epoch
+        "ratios": (seconds / torch_seconds).tolist(),
+        "cpu_ratio": float(np.median(cpu_seconds / torch_cpu_seconds)),
         "curve": [epoch["validation"] for epoch in ours["epochs"]],
         "torch_curve": [epoch["validation"] for epoch in theirs["epochs"]],
         "train_curve": [
@@ -342,12 +351,15 @@ def figures(
                 *("optimizer", "learning_rates", "clip"),
             )
         },
-        "machine_seconds": sum(
-            epoch["seconds"]
-            for job in jobs.values()
-            for name in CONTENDERS
-            for epoch in job[name]["epochs"]
-        ),
+        **{
+            f"training_{clock}": sum(
+                epoch[clock]
+                for job in jobs.values()
+                for name in CONTENDERS
+                for epoch in job[name]["epochs"]
+            )
+            for clock in ("seconds", "cpu_seconds")
+        },
     }
 
 
