@@ -1,1 +1,1 @@
-"""Runs and timings of part IV."""
+"""Runs and timings for the chapters of ``tokens``."""
