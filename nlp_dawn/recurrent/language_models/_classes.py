@@ -119,7 +119,7 @@ def class_cross_entropy(
 
     References
     ----------
-    Goodman (2001), "Classes for fast maximum entropy training", eq. 3.
+    Goodman (2001), "Classes for fast maximum entropy training".
 
     Examples
     --------

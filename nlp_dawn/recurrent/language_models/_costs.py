@@ -77,7 +77,7 @@ def nnlm_costs(
 
     References
     ----------
-    Bengio et al. (2003), "A neural probabilistic language model", section 3.1.
+    Bengio et al. (2003), "A neural probabilistic language model", section 3.
 
     Examples
     --------

@@ -61,8 +61,9 @@ class NGram:
 
     References
     ----------
-    Witten and Bell (1991), method C; Kneser and Ney (1995), in the
-    interpolated form of Jurafsky and Martin (2025), section 3.7.
+    Witten and Bell (1991), "The zero-frequency problem", method C; Kneser and
+    Ney (1995), "Improved backing-off for m-gram language modeling", here
+    interpolated, with one discount for each length.
 
     Examples
     --------

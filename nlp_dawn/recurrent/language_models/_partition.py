@@ -151,7 +151,7 @@ def assign_classes(
     References
     ----------
     Mikolov et al. (2011), "Extensions of recurrent neural network language
-    model", section 3; Goodman (2001), "Classes for fast maximum entropy
+    model"; Goodman (2001), "Classes for fast maximum entropy
     training".
 
     Examples

@@ -232,7 +232,7 @@ def hierarchical_cross_entropy(
     References
     ----------
     Morin and Bengio (2005), "Hierarchical probabilistic neural network
-    language model", section 3.
+    language model".
 
     Examples
     --------
