@@ -139,8 +139,8 @@ def healed_step(
 
     References
     ----------
-    The idea and its name: Lundberg (2023), "The art of prompt design: prompt
-    boundaries and token healing".
+    The idea and its name: Lundberg and Ribeiro (2023), "The art of prompt
+    design: prompt boundaries and token healing".
 
     Examples
     --------
@@ -215,7 +215,7 @@ def sample_healed(
 
     References
     ----------
-    Lundberg (2023), see ``healed_step``.
+    Lundberg and Ribeiro (2023), see ``healed_step``.
 
     Examples
     --------
@@ -288,7 +288,7 @@ def prefix_probability(
     References
     ----------
     Vieira et al. (2024), "From language models over tokens to language models
-    over characters", section 3.
+    over characters".
 
     Examples
     --------
