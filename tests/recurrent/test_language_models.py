@@ -10,6 +10,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from nltk.lm import Lidstone, Vocabulary
 from numpy.testing import assert_allclose
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
@@ -333,6 +334,30 @@ def test_ngrams_are_what_the_formulas_say(rng, smoothing, order):
             np.exp(row), [p(w, held_out[:t]) for w in range(V)], **EXACT
         )
         assert math.fsum(np.exp(row)) == pytest.approx(1, abs=1e-12)
+
+
+@pytest.mark.concept("ar-lm")
+@pytest.mark.parametrize("order", [1, 2, 3])
+def test_add_k_matches_nltk(rng, order):
+    V, k = 5, 0.7
+    texts = [[0, *rng.integers(1, V, size=6)] for _ in range(20)]
+    model = NGram.fit(texts, order, V + 1, smoothing="add-k", k=k)
+    # nltk counts its <UNK> as one more word; n-grams of all lengths go in.
+    theirs = Lidstone(k, order, vocabulary=Vocabulary(map(str, range(V)), 1))
+    theirs.counts.update(
+        [
+            tuple(map(str, text[max(t - n + 1, 0) : t + 1]))
+            for t in range(1, len(text))
+            for n in range(1, min(order, t + 1) + 1)
+        ]
+        for text in texts
+    )
+    for text in texts[:5]:
+        for t in range(1, len(text)):
+            context = [str(word) for word in text[max(t - order + 1, 0) : t]]
+            expected = [theirs.score(str(w), context) for w in range(V)]
+            p = np.exp(model.log_probs(text[:t]))
+            assert_allclose(p[:V], expected, **EXACT)
 
 
 @pytest.mark.concept("ar-lm")

@@ -277,11 +277,16 @@ def nnlm_loss(
 
 
 def linear_then_cross_entropy(
-    h: Array, W: Array, b: Array, targets: npt.ArrayLike
+    h: Array,
+    W: Array,
+    b: Array,
+    targets: npt.ArrayLike,
+    *,
+    ignore_index: int | None = None,
 ) -> tuple[Array, Backward]:
     r"""Score every word, and take the mean surprise at the ones that came.
 
-    .. math:: L = \frac1B \sum_t -\ln \mathrm{softmax}(h_t W + b)_{w_t}
+    .. math:: L = \frac1N \sum_t -\ln \mathrm{softmax}(h_t W + b)_{w_t}
 
     :concept:`large-output-softmax-cost`
 
@@ -293,6 +298,8 @@ def linear_then_cross_entropy(
         Its parameters.
     targets : (...) of int
         The words that came.
+    ignore_index : int, optional
+        A target that counts for nothing (padding); N counts the others.
 
     Returns
     -------
@@ -310,7 +317,7 @@ def linear_then_cross_entropy(
     1.3863
     """
     logits, to_weights = linear(h, W, b)
-    loss, to_logits = cross_entropy(logits, targets)
+    loss, to_logits = cross_entropy(logits, targets, ignore_index=ignore_index)
 
     def backward(dloss: npt.ArrayLike = 1.0) -> tuple[Array, Array, Array]:
         dh, dW, db = to_weights(to_logits(dloss))

@@ -6,11 +6,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from nlp_dawn.foundations.classification import (
-    cross_entropy,
-    linear,
-)
 from nlp_dawn.foundations.perceptrons import embedding
+from nlp_dawn.recurrent.language_models import linear_then_cross_entropy
 from nlp_dawn.recurrent.recurrent_networks._recurrence import rnn, rnn_init
 from nlp_dawn.typing import Array, Backward
 
@@ -38,7 +35,7 @@ def recurrent_language_model(
     .. math::
         h_t = \mathrm{layer}(E_{w_t}, h_{t-1}), \qquad
         L = -\frac{1}{N} \sum_{b,t} \ln
-        \mathrm{softmax}(h_t V + c)_{w_{t+1}}
+        \mathrm{softmax}(h_t W_o + b_o)_{w_{t+1}}
 
     :concept:`rnn-cell` :concept:`bptt` :concept:`padding-masking`
 
@@ -102,7 +99,7 @@ def recurrent_language_model(
             f"inputs {inputs.shape}, targets {targets.shape}"
         )
     mask = None if pad is None else inputs != pad
-    output = _linear_then_cross_entropy if output is None else output
+    output = linear_then_cross_entropy if output is None else output
 
     hs, to_embedding = embedding(inputs, params["embedding.W"])  # (B, T, D)
     hs, state, to_layers = stack(params, hs, state, layer, mask)  # (B, T, H)
@@ -135,7 +132,7 @@ def init_recurrent_language_model(
 ) -> dict[str, Array]:
     r"""Draw the parameters of a language model that knows nothing yet.
 
-    .. math:: E, V \sim \mathcal U(-0.1, 0.1), \qquad c = 0, \qquad
+    .. math:: E, W_o \sim \mathcal U(-0.1, 0.1), \qquad b_o = 0, \qquad
         W, U, b \text{ by rnn\_init}
 
     So small an output layer gives every word about the same probability: the
@@ -197,14 +194,6 @@ def init_recurrent_language_model(
     params["output.W"] = small(hidden, vocabulary_size)
     params["output.b"] = np.zeros(vocabulary_size, dtype)
     return params
-
-
-def _linear_then_cross_entropy(
-    x: Array, W: Array, b: Array, targets: Array, *, ignore_index: int | None
-) -> tuple[Array, Backward]:
-    logits, to_linear = linear(x, W, b)  # (B, T, V)
-    loss, to_logits = cross_entropy(logits, targets, ignore_index=ignore_index)
-    return loss, lambda dloss: to_linear(to_logits(dloss))
 
 
 def stack(

@@ -21,7 +21,7 @@ class RecurrentModel:
     r"""A trained recurrent language model, asked for the next word.
 
     .. math:: \ln p(w \mid w_1, \dots, w_t)
-        = \ln \mathrm{softmax}(h_t V + c)_w
+        = \ln \mathrm{softmax}(h_t W_o + b_o)_w
 
     The state after a prefix is all that the model knows of it. So when the
     next question continues the last one, only the new words are read.
