@@ -669,11 +669,11 @@ def test_one_matrix_product_does_what_the_loop_does(rng, B, K):
     z, backward = linear(x, W, b)
     looped, loop_backward = linear_looped(x, W, b)
     assert_allclose(z, looped, **EXACT)
-    assert_allclose(z, np.einsum("nd,dk->nk", x, W) + b, **EXACT)
+    assert_allclose(z, np.einsum("bd,dk->bk", x, W) + b, **EXACT)
     expected = (
-        np.einsum("nk,dk->nd", dz, W),
-        np.einsum("nd,nk->dk", x, dz),
-        np.einsum("nk->k", dz),
+        np.einsum("bk,dk->bd", dz, W),
+        np.einsum("bd,bk->dk", x, dz),
+        np.einsum("bk->k", dz),
     )
     for a, c, e in zip(backward(dz), loop_backward(dz), expected, strict=True):
         assert_allclose(a, c, **EXACT)

@@ -366,9 +366,9 @@ def _linear_per_example(x: Array, W: Array, dz: Array) -> object:
 
 def _linear_by_einsum(x: Array, W: Array, dz: Array) -> object:
     return (
-        np.einsum("nk,dk->nd", dz, W),
-        np.einsum("nd,nk->dk", x, dz),
-        np.einsum("nk->k", dz),
+        np.einsum("bk,dk->bd", dz, W),
+        np.einsum("bd,bk->dk", x, dz),
+        np.einsum("bk->k", dz),
     )
 
 
@@ -818,7 +818,7 @@ def _norms_by_products(x: Array, dz: Array) -> object:
 
 
 def _norms_by_einsum(x: Array, dz: Array) -> object:
-    return np.sqrt(np.einsum("nd,nd,nk,nk->n", x, x, dz, dz, optimize=True))
+    return np.sqrt(np.einsum("bd,bd,bk,bk->b", x, x, dz, dz, optimize=True))
 
 
 GRADIENT_NORMS = Implement(
