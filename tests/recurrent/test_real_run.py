@@ -212,6 +212,15 @@ def test_a_killed_run_finds_the_same_numbers(jobs, tmp_path):
     assert left == {"rnn.library.2.npz", "rnn.torch.2.npz"}
 
 
+def test_what_a_broken_off_epoch_has_left_does_no_harm(jobs, data, tmp_path):
+    """Killed after the checkpoint, before the epoch was noted as finished."""
+    for name in ("library", "torch"):
+        (tmp_path / f"nnlm.{name}.1.npz").write_bytes(b"half a check")
+    job = run.work("nnlm", SMALL, data, tmp_path, say=lambda line: None)
+    for name in ("library", "torch"):
+        assert_array_equal(losses(job, name), losses(jobs["nnlm"], name))
+
+
 @pytest.mark.parametrize("model", NEURAL)
 def test_both_contenders_start_from_the_same_weights(data, model):
     plan = SMALL.plan(model)
