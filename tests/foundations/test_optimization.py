@@ -384,6 +384,39 @@ def test_training_stops_at_a_gradient_that_is_not_finite():
     np.testing.assert_array_equal(params["x"], -2.0)
 
 
+def test_whatever_a_step_raises_says_which_step_it_was():
+    def objective(params, batch, step):
+        if step.number == 2:
+            raise ValueError("a row has no finite score")
+        return 0.0, lambda: {"x": np.array([3.0, 4.0])}
+
+    with pytest.raises(ValueError, match="no finite score") as raised:
+        train(
+            objective,
+            {"x": np.zeros(2)},
+            lambda r: range(10),
+            epochs=1,
+            learning_rate=1.0,
+            rng=rng(),
+        )
+    assert raised.value.__notes__ == [
+        "This was training step 2; the gradient before had norm 5"
+    ]
+
+
+def test_a_finite_gradient_is_not_taken_for_a_divergence():
+    g = np.full(4, 3e19, np.float32)  # its squares are no float32
+    history = train(
+        lambda params, batch, step: (0.0, lambda: {"x": g}),
+        {"x": np.zeros(4, np.float32)},
+        lambda r: [None],
+        epochs=1,
+        learning_rate=1e-20,
+        rng=rng(),
+    )
+    assert history.norms == [pytest.approx(6e19, rel=1e-6)]
+
+
 def test_progress_sees_every_batch_and_its_epoch():
     calls = []
 

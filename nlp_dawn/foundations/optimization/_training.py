@@ -2,7 +2,8 @@
 
 import itertools
 import math
-from collections.abc import Callable, Iterable, Sized
+from collections.abc import Callable, Iterable, Iterator, Sized
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -156,8 +157,9 @@ def train(
     while step.epoch < epochs:
         epoch = batches(np.random.default_rng([run.seed, step.epoch]))
         for batch in _rest(epoch, run, epochs, progress):
-            loss, backward = objective(params, batch, step)
-            grads, norm = _gradients(step.number, loss, backward, clip)
+            with _placed(run):
+                loss, backward = objective(params, batch, step)
+                grads, norm = _gradients(step.number, loss, backward, clip)
             eta = learning_rate * (schedule(step.number) if schedule else 1.0)
             run.optimizer.step(params, grads, eta)
             run.history.append(loss, norm, eta)
@@ -170,6 +172,24 @@ def train(
         if path:
             save(path, run)
     return run.history
+
+
+@contextmanager
+def _placed(run: Run) -> Iterator[None]:
+    """Tell whatever goes wrong in a step which step it was.
+
+    Huge weights can make a layer raise before any loss is nan.
+    """
+    try:
+        yield
+    except Exception as error:
+        note = f"This was training step {run.step.number}"
+        if run.history.norms:
+            note += (
+                f"; the gradient before had norm {run.history.norms[-1]:.6g}"
+            )
+        error.add_note(note)
+        raise
 
 
 def _gradients(
@@ -190,7 +210,8 @@ def _norm(grads: Gradients) -> float:
     arrays = [
         g.values if isinstance(g, RowGradient) else g for g in grads.values()
     ]
-    return math.hypot(*(float(np.linalg.norm(g)) for g in arrays))
+    # Squares in float64: those of float32 overflow early and lose digits.
+    return math.hypot(*(np.linalg.norm(g.astype(np.float64)) for g in arrays))
 
 
 def _rest(
