@@ -100,6 +100,18 @@ def test_the_boundary_between_two_classes_is_a_hyperplane(rng):
 
 
 @pytest.mark.concept("linear-classifier-logits")
+@pytest.mark.parametrize(
+    "shape", [(0, 2), (4, 0), (0, 0), (2, 0, 3), (3, 2, 0)]
+)
+def test_no_examples_and_no_features_have_empty_gradients(shape):
+    x, W = np.zeros(shape), np.zeros((shape[-1], 5))
+    z, backward = linear(x, W, np.ones(5))
+    dx, dW, db = backward(np.ones_like(z))
+    assert (dx.shape, dW.shape) == (x.shape, W.shape)
+    assert_allclose(db, z.size / 5)
+
+
+@pytest.mark.concept("linear-classifier-logits")
 def test_gradient_descent_finds_the_solution_of_scikit_learn(rng):
     # Three overlapping clouds: without a penalty the optimum is finite.
     y = np.repeat([0, 1, 2], 60)

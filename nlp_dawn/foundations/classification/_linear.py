@@ -1,5 +1,7 @@
 """The linear layer, and the classifier that it makes with softmax."""
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
@@ -53,7 +55,8 @@ def linear(
 
     def backward(dz: Array) -> tuple[Array, Array, Array]:
         dx = dz @ W.T  # (..., D)
-        rows, drows = x.reshape(-1, W.shape[0]), dz.reshape(-1, W.shape[1])
+        n = math.prod(x.shape[:-1])  # examples
+        rows, drows = x.reshape(n, W.shape[0]), dz.reshape(n, W.shape[1])
         return dx, rows.T @ drows, drows.sum(axis=0)
 
     return z, backward
