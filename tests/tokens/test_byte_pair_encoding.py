@@ -13,7 +13,12 @@ from hypothesis import strategies as st
 from subword_nmt import learn_bpe
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
+from benchmarks.tokens import (
+    bench_byte_pair_encoding,
+    run_byte_pair_encoding,
+)
 from nlp_dawn import corpora
+from nlp_dawn.corpora.toy_language import ToyLanguage
 from nlp_dawn.recurrent.language_models import NGram
 from nlp_dawn.tokens import byte_pair_encoding
 from nlp_dawn.tokens.byte_pair_encoding import (
@@ -458,6 +463,7 @@ def test_words_are_split_as_hugging_face_splits_them(real_text):
         "She's you've I'LL  don't'd 'tis\n\n\t x  \n",
         "a_b __ 3½ ②③ Ⅷ 〇一二 x²",
         "naïve e\u0301 \u00a0 \u3000 \u200b😀👍🏽 \x1c\x1f \x85",
+        "a  \x1cb\t\x1d \n\x1e  \x1f",
         " ",
         "   ",
     ):
@@ -700,8 +706,12 @@ def test_a_large_vocabulary_is_not_almost_free():
 
 @pytest.mark.concept("vocab-tradeoff")
 def test_half_of_the_parameters_are_the_vocabularys_at_six_layers_width():
-    costs = decoder_costs(6 * 24 * 2048, 2048, 24)
-    assert costs.vocabulary_share == 0.5
+    for layers, width in ((24, 2048), (12, 768), (80, 8192)):
+        costs = decoder_costs(6 * layers * width, width, layers)
+        assert costs.vocabulary_share == 0.5
+    # As the chapter says them:
+    assert 6 * 12 * 768 == 55_296
+    assert abs(6 * 80 * 8192 / 4e6 - 1) < 0.02
 
 
 def test_costs_need_whole_numbers():
@@ -910,3 +920,165 @@ def test_healing_says_what_is_wrong(rng):
     with pytest.raises(ValueError, match=r"the model knows \(8,\) tokens"):
         next_character(model, [], "p", TokenIndex(PLAY[:3]))
     assert prefix_probability(model, [], "", index) == 1
+
+
+# The chapter's toy model
+
+
+@pytest.fixture(scope="module")
+def toy():
+    language = ToyLanguage()
+    sentences = language.sample(3000, rng=np.random.default_rng(0))
+    texts = [" ".join(sentence.words) + "." for sentence in sentences]
+    bpe = ByteBPE.train(texts, n_merges=250)
+    mark = len(bpe)
+    model = NGram.fit(
+        [[mark, *bpe.encode(text), mark] for text in texts],
+        3,
+        len(bpe) + 1,
+        smoothing="witten-bell",
+    )
+    index = TokenIndex([*bpe.vocabulary, ""])
+
+    def after(prompt, back, *, exact=False):
+        tokens = [mark, *bpe.encode(prompt).tolist()]
+        keep = len(tokens) - back
+        text = index.text(tokens[keep:])
+        return next_character(model, tokens[:keep], text, index, exact=exact)
+
+    return after
+
+
+@pytest.mark.concept("continuation-token-healing")
+@pytest.mark.parametrize(
+    ("prompt", "character", "enough"),
+    [
+        ("the pl", "a", 2),
+        ("the young pla", "y", 3),
+        ("the famous pian", "i", 2),
+    ],
+)
+def test_the_books_prompts_need_as_many_tokens_as_it_says(
+    toy, prompt, character, enough
+):
+    for back in range(enough):
+        assert toy(prompt, back).get(character, 0) < 0.6
+    assert toy(prompt, enough)[character] > 0.99
+
+
+@pytest.mark.concept("continuation-token-healing")
+def test_taking_back_more_can_be_worse_unless_every_cut_is_weighed(toy):
+    language, prompt = ToyLanguage(), "the singers "
+    law = Counter()
+    for word, p in language.next_distribution(["the", "singers"]).items():
+        law[word[0]] += p
+
+    def wrong(found):
+        return 0.5 * sum(
+            abs(found.get(c, 0) - law.get(c, 0)) for c in {*found, *law}
+        )
+
+    assert wrong(toy(prompt, 0)) > 0.9
+    assert wrong(toy(prompt, 2)) > wrong(toy(prompt, 1)) + 0.2
+    one, two = (wrong(toy(prompt, k, exact=True)) for k in (1, 2))
+    assert two == pytest.approx(one, abs=0.01)
+
+
+# What the committed runs found
+
+
+@pytest.mark.concept("vocab-tradeoff")
+def test_the_committed_curves_rise_and_bend_earlier_on_new_text():
+    figures = corpora.results("tokens/byte_pair_encoding.compression")[
+        "figures"
+    ]
+    assert len(figures["long"]) == 4
+    curves = [*figures["long"].values(), *figures["parallel"]["own"].values()]
+    for rows in curves:
+        assert rows[0] == {"vocabulary": 256, "learned": 1.0, "held_out": 1.0}
+        for part in ("learned", "held_out"):
+            assert (np.diff([row[part] for row in rows]) > 0).all()
+        assert rows[-1]["learned"] > rows[-1]["held_out"] + 0.1
+
+
+@pytest.mark.concept("vocab-tradeoff")
+def test_the_committed_run_shows_what_other_languages_pay():
+    figures = corpora.results("tokens/byte_pair_encoding.compression")[
+        "figures"
+    ]
+    parallel = figures["parallel"]
+    taken, spoken = parallel["tokens_per_sentence"], ("en", "de", "zh")
+    for language in spoken:  # without merges, a token is a byte
+        for source in (*spoken, "together"):
+            assert taken[source][language][0] == pytest.approx(
+                parallel["bytes_per_sentence"][language]
+            )
+        own = taken[language][language][-1]
+        others = [taken[source][language][-1] for source in spoken]
+        assert own == min(others)
+    assert taken["en"]["zh"][-1] > 2 * taken["en"]["en"][-1]
+    assert taken["zh"]["zh"][-1] < 1.5 * taken["en"]["en"][-1]
+
+
+@pytest.mark.concept("bpe")
+def test_the_committed_run_tells_bpe_from_the_longest_match():
+    found = corpora.results("tokens/byte_pair_encoding.compression")["figures"][
+        "longest_match"
+    ]
+    assert 0 < found["cut_otherwise"] < 0.1 * found["words"]
+    for row in found["examples"]:
+        assert row["bpe"] != row["longest_match"]
+        assert "".join(row["bpe"]) == "".join(row["longest_match"])
+
+
+def test_a_part_of_the_run_gives_what_its_parts_say(shakespeare, monkeypatch):
+    monkeypatch.setattr(run_byte_pair_encoding, "LEARN", 20_000)
+    monkeypatch.setattr(run_byte_pair_encoding, "HELD_OUT", 5_000)
+    monkeypatch.setattr(run_byte_pair_encoding, "MERGES", (0, 50, 100))
+    monkeypatch.setattr(run_byte_pair_encoding, "COMPARED", 100)
+    rows = run_byte_pair_encoding.long_texts({"plays": shakespeare})["plays"]
+    assert [row["vocabulary"] for row in rows] == [256, 306, 356]
+    bpe = ByteBPE.train(shakespeare[:20_000], n_merges=100, min_count=2)
+    new = shakespeare[20_000:25_000]
+    assert rows[-1]["held_out"] == pytest.approx(5_000 / len(bpe.encode(new)))
+    found = run_byte_pair_encoding.against_longest_match(shakespeare)
+    assert found["tokens"]["bpe"] == len(
+        ByteBPE.train(shakespeare[:20_000], n_merges=100).encode(new)
+    )
+    assert found["words"] == len(split_words(new))
+    with pytest.raises(ValueError, match="the text has 4 bytes, not 7"):
+        run_byte_pair_encoding.cut("诗x", (3, 4))
+
+
+def test_contenders_that_learn_something_else_are_not_timed(shakespeare):
+    figures = bench_byte_pair_encoding.measure(
+        shakespeare[:20_000], shakespeare[20_000:22_000], 50
+    )
+    assert {
+        name: [row["peer"] for row in rows]
+        for name, rows in figures["works"].items()
+    } == {
+        "learn, letters": ["tokenizers"],
+        "learn, bytes": ["tokenizers"],
+        "encode, bytes": ["one text", "batch of lines"],
+        "learn, with mark": ["subword-nmt"],
+    }
+    with pytest.raises(RuntimeError, match="work: peer finds something else"):
+        bench_byte_pair_encoding.same("work", {"ours": [1, 2], "peer": [2, 1]})
+
+
+@pytest.mark.concept("bpe")
+def test_the_committed_times_reach_their_goals():
+    works = corpora.results("tokens/byte_pair_encoding.bench")["figures"][
+        "works"
+    ]
+    ratios = {
+        (name, row["peer"]): row["ratio"]
+        for name, rows in works.items()
+        for row in rows
+    }
+    assert ratios["learn, letters", "tokenizers"] <= 1.2
+    assert ratios["learn, bytes", "tokenizers"] <= 0.85
+    assert ratios["learn, with mark", "subword-nmt"] <= 0.15
+    assert ratios["encode, bytes", "one text"] <= 1
+    assert ratios["encode, bytes", "batch of lines"] <= 1
