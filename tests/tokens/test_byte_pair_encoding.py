@@ -234,6 +234,10 @@ def test_symbols_that_read_the_same_are_the_same(learn):
     assert learn(words, 5) == [("a", "b"), ("ab", "c")]
     bpe = WordBPE(["a"], [("a", "a"), ("aa", "a"), ("a", "aa")])
     assert bpe.vocabulary == ("<unk>", "a", "aa", "aaa")
+    merges = [("a", "a"), ("aa", "a"), ("a", "aa"), ("aaa", "a.")]
+    bpe = WordBPE(["a", "a."], merges, end=".")
+    assert [bpe.vocabulary[i] for i in bpe.encode("aaaa")] == ["aaaa."]
+    assert bpe.pieces("aaaa") == ["aaaa."]
 
 
 @given(
