@@ -41,7 +41,7 @@ def in_two_steps(x, W, b, targets):
 @given(
     seed=st.integers(0, 2**32 - 1),
     lead=st.lists(st.integers(0, 7), max_size=2),
-    n_features=st.integers(1, 5),
+    n_features=st.integers(0, 5),
     n_classes=st.integers(1, 9),
     ignored=st.sampled_from([0.0, 0.4, 1.0]),
     block=st.integers(1, 60),
