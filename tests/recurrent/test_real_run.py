@@ -19,6 +19,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from benchmarks.recurrent import contenders, texts
 from benchmarks.recurrent import run_language_models as run
 from benchmarks.recurrent.contenders import NEURAL, Library, Torch
+from nlp_dawn import corpora
 from nlp_dawn.recurrent.language_models import (
     NGram,
     perplexity,
@@ -294,3 +295,45 @@ def test_a_run_that_is_complete_is_not_made_again(jobs, data, tmp_path):
     assert not said
     assert time.perf_counter() - start < 20
     assert [path.name for path in Path(tmp_path).iterdir()] == ["gru.json"]
+
+
+# --- what the committed run found ---------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def found() -> dict[str, Any]:
+    figures: dict[str, Any] = corpora.results(
+        "recurrent/language_models.movie_reviews"
+    )["figures"]
+    return figures
+
+
+def test_the_committed_perplexities_are_torchs_within_one_percent(found):
+    assert [row["model"] for row in found["rows"]] == ["n-gram", *NEURAL]
+    for row in found["rows"][1:]:
+        for name in ("perplexity", "wikitext_perplexity"):
+            assert row[name] == pytest.approx(row[f"torch_{name}"], rel=0.01)
+        assert len(row["curve"]) == found["epochs"]
+
+
+def test_the_committed_run_was_of_the_size_that_it_says(found):
+    assert found["vocabulary"] == 10_000
+    assert found["hidden"] == 200
+    assert 400_000 <= found["tokens"]["train"] < 405_000
+    assert found["training_cpu_seconds"] / 2 < 3600  # on two cores
+    sizes = {row["model"]: row["parameters"] for row in found["rows"]}
+    V, D, H = found["vocabulary"], found["embedding"], found["hidden"]
+    outer = V * D + (H + 1) * V
+    assert sizes["rnn"] == outer + D * H + H * H + H
+    assert sizes["gru"] == outer + 3 * (D * H + H * H + H) + H
+    assert sizes["lstm"] == outer + 4 * (D * H + H * H + H)
+    assert sizes["nnlm"] == outer + 4 * D * H + H
+    assert {pool["num_threads"] for pool in found["pools"]} == {1}
+    assert found["torch_threads"] == 1
+
+
+def test_a_word_that_nobody_knows_is_likelier_in_the_other_domain(found):
+    oov = found["oov"]
+    assert 0 < oov["train"] < oov["test"] < oov["wikitext"] < 0.3
+    for row in found["rows"]:
+        assert row["wikitext_known_perplexity"] > 1.2 * row["known_perplexity"]
