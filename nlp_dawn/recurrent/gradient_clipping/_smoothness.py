@@ -134,7 +134,7 @@ def smallest_l0(
 
     Examples
     --------
-    x⁴ with L₁ = 3 needs 16/9, at |x| = 2/3.
+    x⁴ with L₁ = 3 needs 16/9, at x = 2/3 and −2/3.
 
     >>> x = np.array([0.0, 1/3, 2/3, 1.0, 10.0])
     >>> round(smallest_l0(4 * x**3, 12 * x**2, 3.0), 4)
