@@ -112,6 +112,9 @@ def linear_cross_entropy(
         factors = np.multiply(dloss, shares, dtype=dtype)[:, None]  # (N, 1)
         dx = np.zeros(x.shape, dtype)
         dx[keep] = factors * (scores @ W.T)
-        return dx, (factors * rows).T @ scores, (factors.T @ scores)[0]
+        # The bias is a feature that is always 1: one product gives both.
+        features = np.concatenate([factors * rows, factors], axis=1)
+        dW_and_db = features.T @ scores  # (D + 1, K)
+        return dx, dW_and_db[:-1], dW_and_db[-1]
 
     return losses.sum() / dtype.type(max(n, 1)), backward
