@@ -9,6 +9,7 @@ import pytest
 
 from benchmarks import memory, recording, timing
 from benchmarks.recurrent import bench_gates, bench_recurrent_networks
+from nlp_dawn import corpora
 from nlp_dawn.recurrent.gates import lstm, lstm_fused
 
 # The clock, the processes, the scales
@@ -136,3 +137,62 @@ def test_a_small_benchmark_of_output_layers_is_whole() -> None:
     found = bench_recurrent_networks.measure(work, 9, rounds=2, rest=0.0)
     assert [row["peer"] for row in found["works"]["tiny"]] == ["torch", "clear"]
     assert 0 <= found["gaps"]["tiny"] < 1e-5
+
+
+# What the committed runs found
+
+
+@pytest.fixture(scope="module")
+def steps() -> dict[str, Any]:
+    figures: dict[str, Any] = corpora.results("recurrent/gates.bench")[
+        "figures"
+    ]
+    return figures
+
+
+@pytest.fixture(scope="module")
+def output_layers() -> dict[str, Any]:
+    run = corpora.results("recurrent/recurrent_networks.bench")
+    figures: dict[str, Any] = run["figures"]
+    return figures
+
+
+def ratio(figures: dict[str, Any], threads: str, work: str, peer: str) -> float:
+    """Return our time ÷ the peer's."""
+    rows = figures[threads]["works"][work]
+    (row,) = (row for row in rows if row["peer"] == peer)
+    found: float = row["ratio"]
+    return found
+
+
+@pytest.mark.concept("lstm")
+@pytest.mark.parametrize("threads", ["1", "2"])
+@pytest.mark.parametrize(
+    ("work", "goal"),
+    [
+        ("LSTM LM, H 200", 0.70),
+        ("LSTM LM, H 650", 1.0),
+        ("recurrence alone, H 200", 1.6),
+        ("recurrence alone, H 650", 1.6),
+    ],
+)
+def test_the_committed_step_is_as_fast_as_we_want(
+    steps: dict[str, Any], threads: str, work: str, goal: float
+) -> None:
+    assert ratio(steps, threads, work, "torch") <= goal
+    assert ratio(steps, threads, work, "clear") < 1
+    assert 0 <= max(steps[threads]["gaps"][work].values()) < 1e-4
+
+
+@pytest.mark.concept("large-output-softmax-cost")
+@pytest.mark.parametrize("threads", ["1", "2"])
+@pytest.mark.parametrize("words", ["10k", "33k"])
+def test_the_committed_output_layer_takes_less_time_and_memory(
+    output_layers: dict[str, Any], threads: str, words: str
+) -> None:
+    for what, goal in {"training": 0.75, "evaluation": 1.0}.items():
+        work = f"{what}, {words} words"
+        for peer in ("torch", "clear"):
+            assert ratio(output_layers, threads, work, peer) < goal
+        peaks = output_layers["1"]["memory_mib"][work]
+        assert peaks["ours"] < 0.6 * min(peaks["torch"], peaks["clear"])
