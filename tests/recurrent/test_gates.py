@@ -710,7 +710,7 @@ def test_elsewhere_the_conventions_differ(seed):
 
 
 @pytest.mark.concept("gru")
-def test_converting_to_and_fro_gives_the_same_weights(rng):
+def test_converting_there_and_back_gives_the_same_weights(rng):
     weights = _weights(rng, gru)
     back = from_torch_convention(*to_torch_convention(*weights))
     for ours, again in zip(weights, back, strict=True):
