@@ -26,7 +26,7 @@ class WordBPE(Tokenizer):
     is ``<unk>``, for characters that the training text did not have; then
     come the symbols of the alphabet, then what each merge made.
 
-    Made by :meth:`train` or :meth:`load`.
+    Made by ``train`` or ``load``.
 
     :concept:`bpe`
 
@@ -148,7 +148,7 @@ class ByteBPE(Tokenizer):
     enough. Words are those of :func:`split_words`, with the space before
     them. Token 256 + k is what merge k made.
 
-    Made by :meth:`train` or :meth:`load`.
+    Made by ``train`` or ``load``.
 
     :concept:`bpe`
 
