@@ -46,7 +46,6 @@ def setup(app: "Sphinx") -> dict[str, Any]:
     app.connect("builder-inited", _prepare_builder, priority=900)
     app.connect("env-get-outdated", _find_stale_pages)
     app.connect("env-before-read-docs", _Progress().start)
-    app.connect("env-before-read-docs", _number_chapters)
     app.connect("html-page-context", _offer_notebook, priority=900)
     app.connect("html-page-context", _report_bad_formulas)
     # Before the others: an error raised here ends the build, and they clean up.
@@ -153,6 +152,9 @@ def _own_profile(folder: Path) -> Path:
 
 def _prepare_builder(app: "Sphinx") -> None:
     """Add our files to the site, and take out what the theme would add."""
+    from nlp_dawn.site.numbering import number_by_plan
+
+    number_by_plan(app.config.nlp_dawn_project)
     # sphinx-thebe declares its constants twice, an error on every page, to
     # offer live cells from a server that the book does not need.
     for listener in list(app.events.listeners.get("env-before-read-docs", [])):
@@ -164,15 +166,6 @@ def _prepare_builder(app: "Sphinx") -> None:
                 app.disconnect(listener.id)
     app.add_css_file("book.css")
     app.add_js_file("book.js", loading_method="defer")
-
-
-def _number_chapters(
-    app: "Sphinx", env: "BuildEnvironment", pages: list[str]
-) -> None:
-    """Count chapters by the plan: later than Jupyter Book sets its own way."""
-    from nlp_dawn.site.numbering import number_by_plan
-
-    number_by_plan(app.config.nlp_dawn_project)
 
 
 def _find_stale_pages(

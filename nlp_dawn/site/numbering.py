@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 def number_by_plan(project: "Project") -> None:
     """Make Sphinx number the chapters as ``book/chapters.toml`` does."""
     from docutils import nodes
-    from sphinx.environment.collectors.toctree import TocTreeCollector
+    from sphinx_external_toc.collectors import TocTreeCollectorWithStyles
 
-    count = TocTreeCollector.assign_section_numbers
+    count = TocTreeCollectorWithStyles.assign_section_numbers
     count = getattr(count, "counted_by", count)  # the last build's, unwrapped
     planned = {f"book/{one.key}": one.number for one in project.chapters}
 
     def assign(
-        collector: TocTreeCollector, env: "BuildEnvironment"
+        collector: TocTreeCollectorWithStyles, env: "BuildEnvironment"
     ) -> list[str]:
         before = env.toc_secnumbers
         count(collector, env)
@@ -42,4 +42,5 @@ def number_by_plan(project: "Project") -> None:
         ]
 
     assign.counted_by = count  # type: ignore[attr-defined]
-    setattr(TocTreeCollector, "assign_section_numbers", assign)  # noqa: B010
+    collector = TocTreeCollectorWithStyles
+    setattr(collector, "assign_section_numbers", assign)  # noqa: B010
