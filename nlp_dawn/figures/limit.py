@@ -90,14 +90,25 @@ def draw_limit(
     else:
         _draw_verbs(axes[1], rows, focus)
     limit = figures["limit"]["nats_per_word"]
+    said = (
+        f"The {MODELS[focus][0]} needs {bold['excess']:.3f} nats a word more "
+        f"than the limit of {limit:.3f}"
+    )
+    if view == "training":
+        return f"{said}; {_said_of_training(bold)}."
     verbs = bold["verb_excess"]
     return (
-        f"The {MODELS[focus][0]} needs {bold['excess']:.3f} nats a word more "
-        f"than the limit of {limit:.3f}; at verbs it needs "
-        f"{verbs[0]['nats']:.2f} nats more at distance "
-        f"{verbs[0]['distance']}, and {verbs[-1]['nats']:.2f} at distance "
-        f"{verbs[-1]['distance']}."
+        f"{said}; at verbs it needs {verbs[0]['nats']:.2f} nats more at "
+        f"distance {verbs[0]['distance']}, and {verbs[-1]['nats']:.2f} at "
+        f"distance {verbs[-1]['distance']}."
     )
+
+
+def _said_of_training(row: Mapping[str, Any]) -> str:
+    if not row["curve"]:
+        return "it was counted, not trained"
+    early = row["curve"][:2][-1]  # the first look after the start
+    return f"after {early['step']} steps it needed {early['excess']:.2f} more"
 
 
 def _of(figures: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
