@@ -214,7 +214,7 @@ def test_a_killed_run_finds_the_same_numbers(jobs, tmp_path):
         assert job[name]["perplexity"] == jobs["rnn"][name]["perplexity"]
     assert job["torch_threads"] == 1
     left = {path.name for path in tmp_path.glob("*.npz")}
-    assert left == {"rnn.library.2.npz", "rnn.torch.2.npz"}
+    assert left == {f"rnn.{name}.2.npz" for name in run.CONTENDERS}
 
 
 def test_what_a_broken_off_epoch_has_left_does_no_harm(jobs, data, tmp_path):

@@ -12,8 +12,9 @@ model has to learn can be computed exactly: the probability of a sentence, of
 the next word, of a translation, and the entropy that is the limit of every
 language model.
 
-The tables of words stand in ``_lexicon``, the grammar in ``_grammar``, exact
-quantities in ``_language``, the second language in ``_translation``.
+The tables of words stand in ``_lexicon``, the grammar in ``_grammar``,
+what a reader believes in ``_beliefs``, samples and exact quantities in
+``_language``, the second language in ``_translation``.
 """
 
 from nlp_dawn.corpora.toy_language._grammar import END

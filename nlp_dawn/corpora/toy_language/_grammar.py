@@ -76,6 +76,7 @@ class Grammar:
     ):
         self.topics = topics
         self.adjective, self.place, self.time = adjective, place, time
+        self._known: dict[State, list[Arc]] = {}
 
     def start(self) -> dict[State, float]:
         """Return the states before the first word, with probabilities."""
@@ -88,7 +89,9 @@ class Grammar:
 
     def arcs(self, state: State) -> list[Arc]:
         """Return every way on from a state; probabilities sum to one."""
-        return list(getattr(self, f"_{state.place}")(state))
+        if state not in self._known:
+            self._known[state] = list(getattr(self, f"_{state.place}")(state))
+        return self._known[state]
 
     # One method per place in the sentence, in the order of the sentence.
 

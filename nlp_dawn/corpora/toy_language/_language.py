@@ -1,12 +1,4 @@
-"""The toy language: samples, and everything about them that can be computed.
-
-The grammar's machine hides the topic and sometimes the number, so what a
-reader knows after some words is a *belief*: a distribution over its states.
-Only finitely many beliefs occur, because whatever repeats (the places) says
-nothing about the topic. A machine whose states are the beliefs therefore
-emits the same sentences and hides nothing; on it, exact probabilities are
-products and exact expectations are linear equations.
-"""
+"""The toy language: samples, and everything about them that can be computed."""
 
 import math
 from bisect import bisect
@@ -17,6 +9,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from nlp_dawn.corpora.toy_language._beliefs import Belief, BeliefMachine
 from nlp_dawn.corpora.toy_language._grammar import END, Arc, Grammar, State
 from nlp_dawn.corpora.toy_language._lexicon import TOPIC_NAMES, TOPICS
 from nlp_dawn.corpora.toy_language._sentences import (
@@ -31,7 +24,6 @@ from nlp_dawn.corpora.toy_language._translation import (
 )
 from nlp_dawn.typing import Array
 
-Belief = dict[State, float]
 Words = tuple[str, ...]
 _Item = TypeVar("_Item")
 
@@ -102,18 +94,18 @@ class ToyLanguage:
             place=place,
             time=time,
         )
-        self._arcs: dict[State, list[Arc]] = {}
         self._ladders: dict[State, list[float]] = {}
+
+    @cached_property
+    def _machine(self) -> BeliefMachine:
+        return BeliefMachine(self._grammar)
 
     # --- words and samples --------------------------------------------------
 
-    @cached_property
+    @property
     def words(self) -> Words:
         """All words in alphabetical order, without the end."""
-        found = set()
-        for state in self._states():
-            found |= {arc.word for arc in self._arcs_of(state)}
-        return tuple(sorted(found - {END}))
+        return self._machine.words
 
     def sample(self, n: int, *, rng: np.random.Generator) -> list[Sentence]:
         """Draw sentences.
@@ -145,10 +137,16 @@ class ToyLanguage:
         start = state = _pick([*starts], [*accumulate(starts.values())], rng)
         path = []
         while state is not None:
-            arc = _pick(self._arcs_of(state), self._ladders[state], rng)
+            arc = _pick(self._grammar.arcs(state), self._ladder(state), rng)
             path.append(arc)
             state = arc.state
         return sentence_of(start, tuple(path))
+
+    def _ladder(self, state: State) -> list[float]:
+        if state not in self._ladders:
+            arcs = self._grammar.arcs(state)
+            self._ladders[state] = [*accumulate(a.probability for a in arcs)]
+        return self._ladders[state]
 
     # --- what a reader may expect -------------------------------------------
 
@@ -170,9 +168,9 @@ class ToyLanguage:
         ValueError
             If no sentence begins like that; the word is named.
         """
-        node = self._walk(prefix)[-1]
+        node = self._machine.walk(prefix)[-1]
         return best_first(
-            {word: p for word, (p, _) in self._edges[node].items()}
+            {word: p for word, (p, _) in self._machine.edges[node].items()}
         )
 
     def distributions(self, words: Sequence[str]) -> Array:
@@ -194,7 +192,7 @@ class ToyLanguage:
         ValueError
             If no sentence begins like that.
         """
-        return self._table[self._walk(words)]
+        return self._machine.table[self._machine.walk(words)]
 
     def log_probability(self, words: Sequence[str]) -> float:
         """Return ln p of a whole sentence, its end included, in nats.
@@ -211,7 +209,7 @@ class ToyLanguage:
         """
         node, total = 0, 0.0
         for word in (*words, END):
-            p, after = self._edges[node].get(word, (0.0, None))
+            p, after = self._machine.edges[node].get(word, (0.0, None))
             if p == 0:
                 return -math.inf
             total += math.log(p)
@@ -236,14 +234,16 @@ class ToyLanguage:
         ValueError
             If no sentence begins like that.
         """
-        return self._topics_of(self._beliefs[self._walk(words)[-1]])
+        return self._topics_of(
+            self._machine.beliefs[self._machine.walk(words)[-1]]
+        )
 
     # --- exact quantities of the whole language -----------------------------
 
     @cached_property
     def mean_length(self) -> float:
         """Expected number of words of a sentence, its end included."""
-        return float(self._visits.sum())
+        return float(self._machine.visits.sum())
 
     @cached_property
     def entropy(self) -> float:
@@ -252,10 +252,10 @@ class ToyLanguage:
         The sum over all beliefs of how often a sentence passes through one,
         times the entropy of the next word there.
         """
-        p = self._table
+        p = self._machine.table
         with np.errstate(divide="ignore", invalid="ignore"):
             terms = np.where(p > 0, -p * np.log(p), 0.0)
-        return float(self._visits @ terms.sum(axis=1))
+        return float(self._machine.visits @ terms.sum(axis=1))
 
     @property
     def entropy_rate(self) -> float:
@@ -270,12 +270,12 @@ class ToyLanguage:
         less what is left of it at the end of a sentence.
         """
         left = 0.0
-        for node, edges in enumerate(self._edges):
+        for node, edges in enumerate(self._machine.edges):
             p_end = edges.get(END, (0.0, None))[0]
             if p_end:
-                ended = self._ended(self._beliefs[node])
-                left += self._visits[node] * p_end * _entropy(ended)
-        return _entropy(self._topics_of(self._beliefs[0])) - float(left)
+                ended = self._ended(self._machine.beliefs[node])
+                left += self._machine.visits[node] * p_end * _entropy(ended)
+        return _entropy(self._topics_of(self._machine.beliefs[0])) - float(left)
 
     def survival(self, length: int) -> float:
         """Return the probability that a sentence has more words than that.
@@ -297,11 +297,11 @@ class ToyLanguage:
         """
         if length < 0:
             raise ValueError(f"length must not be negative, got {length}")
-        alive = np.zeros(len(self._edges))
+        alive = np.zeros(len(self._machine.edges))
         alive[0] = 1.0
         # After n words and no end, one more step ends a sentence of n words.
         for _ in range(length + 1):
-            alive = alive @ self._transitions
+            alive = alive @ self._machine.transitions
         return float(alive.sum())
 
     def sentences(self, length: int) -> Iterator[tuple[Words, float]]:
@@ -324,7 +324,7 @@ class ToyLanguage:
         stack: list[tuple[Words, int, float]] = [((), 0, 1.0)]
         while stack:
             words, node, p = stack.pop()
-            for word, (q, after) in self._edges[node].items():
+            for word, (q, after) in self._machine.edges[node].items():
                 if after is None:
                     yield words, p * q
                 elif len(words) < length:
@@ -358,7 +358,7 @@ class ToyLanguage:
                 (p * arc.probability, start, (*arcs, arc), arc.state)
                 for p, start, arcs, state in paths
                 if state is not None
-                for arc in self._arcs_of(state)
+                for arc in self._grammar.arcs(state)
                 if arc.word == word and arc.probability > 0
             ]
         total = sum(p for p, *_ in paths)
@@ -426,122 +426,7 @@ class ToyLanguage:
         ladder = [*accumulate(reading.probability for reading in readings)]
         return draw_translation(_pick(readings, ladder, rng), rng)
 
-    # --- the two machines ---------------------------------------------------
-
-    def _arcs_of(self, state: State) -> list[Arc]:
-        if state not in self._arcs:
-            self._arcs[state] = arcs = self._grammar.arcs(state)
-            self._ladders[state] = [
-                *accumulate(arc.probability for arc in arcs)
-            ]
-        return self._arcs[state]
-
-    def _states(self) -> Iterator[State]:
-        """Yield every state that can be reached."""
-        seen = set(self._grammar.start())
-        stack = [*seen]
-        while stack:
-            state = stack.pop()
-            yield state
-            for arc in self._arcs_of(state):
-                after = arc.state
-                if arc.probability and after is not None and after not in seen:
-                    seen.add(after)
-                    stack.append(after)
-
-    @cached_property
-    def _belief_machine(
-        self,
-    ) -> tuple[list[Belief], list[dict[str, tuple[float, int | None]]]]:
-        """Return all beliefs, and where every word leads from each.
-
-        Beliefs that agree to twelve digits are one: the same belief reached
-        by two orders of the same arithmetic.
-        """
-        beliefs = [self._grammar.start()]
-        edges: list[dict[str, tuple[float, int | None]]] = []
-        names = {_name(beliefs[0]): 0}
-        while len(edges) < len(beliefs):
-            here: dict[str, tuple[float, int | None]] = {}
-            for word, joint in self._split(beliefs[len(edges)]).items():
-                p = math.fsum(joint.values())
-                belief = {state: q / p for state, q in joint.items() if state}
-                if not belief:
-                    here[word] = (p, None)
-                    continue
-                name = _name(belief)
-                if name not in names:
-                    names[name] = len(beliefs)
-                    beliefs.append(belief)
-                here[word] = (p, names[name])
-            edges.append(here)
-        return beliefs, edges
-
-    def _split(self, belief: Belief) -> dict[str, dict[State | None, float]]:
-        """Return the joint probability of the next word and the next state."""
-        joint: dict[str, dict[State | None, float]] = {}
-        for state, p in belief.items():
-            for arc in self._arcs_of(state):
-                if arc.probability:
-                    after = joint.setdefault(arc.word, {})
-                    q = after.get(arc.state, 0.0)
-                    after[arc.state] = q + p * arc.probability
-        return joint
-
-    @property
-    def _beliefs(self) -> list[Belief]:
-        return self._belief_machine[0]
-
-    @property
-    def _edges(self) -> list[dict[str, tuple[float, int | None]]]:
-        return self._belief_machine[1]
-
-    @cached_property
-    def _table(self) -> Array:
-        """Return the next-word distribution of every belief."""
-        column = {word: i for i, word in enumerate((*self.words, END))}
-        table = np.zeros((len(self._edges), len(column)))
-        for node, edges in enumerate(self._edges):
-            for word, (p, _) in edges.items():
-                table[node, column[word]] = p
-        return table
-
-    @cached_property
-    def _transitions(self) -> Array:
-        """Return the probabilities of going from belief to belief."""
-        matrix = np.zeros((len(self._edges), len(self._edges)))
-        for node, edges in enumerate(self._edges):
-            for p, after in edges.values():
-                if after is not None:
-                    matrix[node, after] += p
-        return matrix
-
-    @cached_property
-    def _visits(self) -> Array:
-        """Return how often a sentence is expected to pass each belief.
-
-        v = e₀ + Tᵀ v: a belief is visited once at the start, and once for
-        every visit of its predecessors that goes on to it.
-        """
-        n = len(self._edges)
-        start = np.zeros(n)
-        start[0] = 1.0
-        return np.linalg.solve(np.eye(n) - self._transitions.T, start)
-
-    def _walk(self, words: Sequence[str]) -> list[int]:
-        """Return the beliefs after every prefix of some words."""
-        if isinstance(words, str):
-            raise TypeError(f"words are a sequence of words, got {words!r}")
-        nodes = [0]
-        for t, word in enumerate(words):
-            _, after = self._edges[nodes[-1]].get(word, (0.0, None))
-            if after is None:
-                raise ValueError(
-                    f"no sentence goes on with {word!r} after "
-                    f"{' '.join(words[:t])!r}"
-                )
-            nodes.append(after)
-        return nodes
+    # --- topics -------------------------------------------------------------
 
     def _topics_of(self, belief: Belief) -> dict[str, float]:
         shares = dict.fromkeys(self.topics, 0.0)
@@ -553,15 +438,11 @@ class ToyLanguage:
         """Return the topics' probabilities given that the sentence ends."""
         shares = dict.fromkeys(self.topics, 0.0)
         for state, p in belief.items():
-            for arc in self._arcs_of(state):
+            for arc in self._grammar.arcs(state):
                 if arc.word == END:
                     shares[state.topic.name] += p * arc.probability
         total = math.fsum(shares.values())
         return {topic: share / total for topic, share in shares.items()}
-
-
-def _name(belief: Belief) -> frozenset[tuple[State, float]]:
-    return frozenset((state, round(p, 12)) for state, p in belief.items())
 
 
 def _entropy(p: dict[str, float]) -> float:

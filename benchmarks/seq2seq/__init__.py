@@ -1,0 +1,1 @@
+"""Runs and timings for the chapters of ``seq2seq``."""

@@ -1,0 +1,1 @@
+"""Latent variables, and gradients through randomness."""

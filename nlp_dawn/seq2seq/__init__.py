@@ -1,0 +1,1 @@
+"""From one sequence to another: encoders, decoders, search, evaluation."""
