@@ -102,6 +102,23 @@ def test_gradients_match_finite_differences(rng):
     assert check_gradients(layer, x, *state, W, U, b, rng=rng).passed
 
 
+def test_biases_of_its_own_do_for_a_sequence_what_a_constant_input_does(rng):
+    x, state, W, U, b = problem(rng, B=3)
+    z, V = rng.standard_normal((3, 2)), rng.standard_normal((2, len(b)))
+    dhs, dstate = rng.standard_normal((3, 5, 4)), (state[1], state[0])
+    longer = np.concatenate([x, np.repeat(z[:, None], 5, axis=1)], axis=2)
+    arrays = longer, state, np.concatenate([W, V]), U, b
+    hs, h, c, dx, dh, dc, dW, dU, db = everything(lstm, arrays, dhs, dstate)
+    arrays = x, state, W, U, z @ V + b
+    *same, dbs = everything(lstm_fused, arrays, dhs, dstate)
+    expected = [hs, h, c, dx[..., :3], dh, dc, dW[:3], dU]
+    for ours, theirs in zip(same, expected, strict=True):
+        assert_allclose(ours, theirs, rtol=1e-12, atol=1e-13)
+    assert_allclose(dbs.sum(axis=0), db, rtol=1e-12)
+    assert_allclose(z.T @ dbs, dW[3:], rtol=1e-12, atol=1e-13)
+    assert_allclose(dbs @ V.T, dx[..., 3:].sum(axis=1), rtol=1e-12)
+
+
 def test_shut_and_open_gates_overflow_nowhere():
     x, b = np.zeros((1, 3, 1)), np.array([-2000.0, 2000.0, 5.0, 2000.0])
     W = np.zeros((1, 4))
@@ -148,6 +165,7 @@ def test_the_last_state_is_the_callers_to_change(rng):
     [
         ([(2, 5), (3, 16), (4, 16), (16,)], r"\(B, T, D\), got x \(2, 5\)"),
         ([(2, 5, 4), (3, 16), (4, 16), (16,)], r"x \(2, 5, 4\), W \(3, 16\)"),
+        ([(2, 5, 3), (3, 16), (4, 16), (3, 16)], r"W \(3, 16\), b \(3, 16\)"),
         ([(2, 5, 3), (3, 12), (4, 12), (12,)], r"W \(3, 12\), U \(4, 12\)"),
     ],
 )

@@ -45,8 +45,10 @@ def lstm_fused(
         Sequences of inputs.
     state : tuple of (B, H), optional
         h and c before the first step; zeros if ``None``.
-    W, U, b : (D, 4H), (H, 4H), (4H,)
-        Weights and biases; blocks in the order i, f, g, o.
+    W, U, b : (D, 4H), (H, 4H), (4H,) or (B, 4H)
+        Weights and biases; blocks in the order i, f, g, o. Biases may be
+        different for every sequence: the share of an input that is the same
+        at all of its steps, such as a latent variable's, computed once.
     mask : (B, T) of bool, optional
         Where there is a word. The state passes over the other steps as it is.
 
@@ -80,7 +82,7 @@ def lstm_fused(
     >>> hs.shape, c
     ((1, 3, 1), array([[1.]]))
     """
-    x, W, U, b = fitting(x, W, U, b, blocks=4, axes=3)
+    x, W, U, b = fitting(x, W, U, b, blocks=4, axes=3, own_biases=True)
     h, c = _initial_pair(state, x, U)
     keep = kept(mask, x)  # (B, T, 1)
     n_rows, n_steps, _ = x.shape
@@ -89,8 +91,8 @@ def lstm_fused(
 
     xs = rows(x.swapaxes(0, 1))  # (TB, D)
     ys = xs @ (slope * W)  # pre-activations, which become gates and candidates
+    ys = ys.reshape(n_steps, n_rows, b.shape[-1])  # (T, B, 4H)
     ys += slope * b
-    ys = ys.reshape(n_steps, n_rows, len(b))  # (T, B, 4H)
     i, f, g, o = _blocks(ys)  # (T, B, H) each: views that the loop will fill
     hs = np.empty((n_steps + 1, n_rows, len(U)), ys.dtype)
     cs, shown = np.empty_like(hs), np.empty_like(o)
@@ -123,7 +125,8 @@ def lstm_fused(
             dh, dc = das[t] @ U_transposed + dh_past, dc * f[t] + dc_past
         da = rows(das)  # (TB, 4H)
         dx = (da @ W.T).reshape(n_steps, n_rows, len(W)).swapaxes(0, 1)
-        return dx, (dh, dc), xs.T @ da, rows(hs[:-1]).T @ da, da.sum(axis=0)
+        db = das.sum(axis=0) if b.ndim == 2 else da.sum(axis=0)
+        return dx, (dh, dc), xs.T @ da, rows(hs[:-1]).T @ da, db
 
     last = hs[-1].copy(), cs[-1].copy()  # the caller's to change
     return (hs[1:].swapaxes(0, 1), last), backward

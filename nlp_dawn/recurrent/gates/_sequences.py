@@ -14,6 +14,7 @@ def fitting(
     *,
     blocks: int,
     axes: int,
+    own_biases: bool = False,
 ) -> tuple[Array, Array, Array, Array]:
     """Return inputs and weights as arrays of floats that fit together.
 
@@ -27,6 +28,8 @@ def fitting(
         k.
     axes : int
         How many axes x must have.
+    own_biases : bool
+        Whether b may be (B, kH), too: biases of its own for every sequence.
 
     Raises
     ------
@@ -46,7 +49,8 @@ def fitting(
             f"W must be (D, {blocks}H) and U (H, {blocks}H): "
             f"W {W.shape}, U {U.shape}"
         )
-    if b.shape != W.shape[1:]:
+    shapes = [W.shape[1:], (len(x), W.shape[1])][: 1 + own_biases]
+    if b.shape not in shapes:
         raise ValueError(
             f"weights and biases do not fit: W {W.shape}, b {b.shape}"
         )
