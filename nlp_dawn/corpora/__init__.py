@@ -10,12 +10,14 @@
 
 ``load`` reads the folder that the environment variable ``NLP_DAWN_DATA``
 names; where it is not set, it downloads a text once, checks it and keeps it
-in the user's cache (this needs the ``notebook`` extra).
+in the user's cache (this needs the ``notebook`` extra). ``grouped_split``
+deals sentences out to parts that have none in common.
 """
 
 from nlp_dawn.corpora._files import CorpusError
 from nlp_dawn.corpora._load import load, names
 from nlp_dawn.corpora._results import results
+from nlp_dawn.corpora._splits import connected_groups, grouped_split
 from nlp_dawn.corpora._texts import (
     ChinesePoetry,
     Corpus,
@@ -39,6 +41,8 @@ __all__ = [
     "SegmentationReference",
     "TranslationOutputs",
     "Work",
+    "connected_groups",
+    "grouped_split",
     "load",
     "names",
     "results",
