@@ -53,6 +53,20 @@ def test_a_run_of_everything_uses_the_processors(
         assert command[3:5] == ["--numprocesses", workers]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "together"), [([], "loadfile"), (["--site"], "loadgroup")]
+)
+def test_what_shares_a_file_or_a_page_stays_in_one_process(
+    started, repository, monkeypatch, arguments, together
+):
+    (repository / "_build" / "html").mkdir(parents=True)
+    (repository / "_build" / "html" / "index.html").touch()
+    monkeypatch.setattr(developer_commands.os, "cpu_count", lambda: 2)
+    assert cli.main(["test", *arguments]) == 3
+    (command,) = started
+    assert command[3:] == ["--numprocesses", "2", "--dist", together]
+
+
 def test_test_site_tests_the_site_alone(started, repository):
     (repository / "_build" / "html").mkdir(parents=True)
     (repository / "_build" / "html" / "index.html").touch()

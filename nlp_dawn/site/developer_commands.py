@@ -56,17 +56,18 @@ def run_tests(arguments: argparse.Namespace) -> int:
 
 
 def _workers(arguments: argparse.Namespace) -> list[str]:
-    """Spread a run of everything over the processors, file by file.
+    """Spread a run of everything over the processors.
 
-    Whoever picks tests wants to see them one after another; and the browser
-    tests measure times.
+    Files stay together, and of the site's tests those of a page. Whoever
+    picks tests wants to see them one after another.
     """
     processors = min(os.cpu_count() or 1, 4)
-    if arguments.site or arguments.rest or processors == 1:
+    if arguments.rest or processors == 1:
         return []
     if importlib.util.find_spec("xdist") is None:
         return []
-    return ["--numprocesses", str(processors), "--dist", "loadfile"]
+    together = "loadgroup" if arguments.site else "loadfile"
+    return ["--numprocesses", str(processors), "--dist", together]
 
 
 def add_bench(parser: argparse.ArgumentParser) -> None:

@@ -26,6 +26,38 @@ def html() -> Path:
     return HTML
 
 
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    """Keep tests that share a page in one process: it is run only once."""
+    if not config.pluginmanager.hasplugin("xdist"):
+        return
+    for item in items:
+        shared = getattr(item, "callspec", None)
+        params = {} if shared is None else shared.params
+        group = params.get("page") or params.get("chapter")
+        if group or item.path.stem == "test_figures_live":
+            item.add_marker(pytest.mark.xdist_group(group or item.path.stem))
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter,
+) -> None:
+    """Say how soon every figure followed its reader's hand."""
+    lines = [
+        f"{report.nodeid.partition('[')[2].partition(']')[0]}: first paint "
+        f"{frames['first']:.0f} ms after its input, then p50 "
+        f"{frames['p50']:.1f} ms, p95 {frames['p95']:.1f} ms "
+        f"({frames['moves']} more)"
+        for report in terminalreporter.stats.get("passed", [])
+        for name, frames in report.user_properties
+        if name == "frames"
+    ]
+    if lines:
+        terminalreporter.section("from an input to its painted frame")
+        terminalreporter.write("\n".join(sorted(lines)) + "\n")
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Give every built page to the tests that ask for `built_page`."""
     if "built_page" in metafunc.fixturenames:
