@@ -1,7 +1,10 @@
 """Measuring translations and other answers, and feeding a translator.
 
 BLEU from its counts (``_ngrams``, fast in ``_packed``), its tokens
-(``_tokens``) and its formula (``_bleu``).
+(``_tokens``) and its formula (``_bleu``), and how sure a score is
+(``_bootstrap``). The metrics of other tasks: of classes (``_labels``), of
+numbers (``_correlation``), of summaries (``_rouge``), and the benchmarks that
+average them (``_tasks``).
 """
 
 from nlp_dawn.seq2seq.evaluation._bleu import (
@@ -14,10 +17,35 @@ from nlp_dawn.seq2seq.evaluation._bleu import (
     segment_statistics,
     sentence_bleu,
 )
+from nlp_dawn.seq2seq.evaluation._bootstrap import (
+    Interval,
+    PairedComparison,
+    bootstrap_interval,
+    paired_bootstrap,
+)
+from nlp_dawn.seq2seq.evaluation._correlation import (
+    midranks,
+    pearson,
+    spearman,
+)
+from nlp_dawn.seq2seq.evaluation._labels import (
+    PrecisionRecallF1,
+    accuracy,
+    confusion_matrix,
+    matthews_correlation,
+    precision_recall_f1,
+)
 from nlp_dawn.seq2seq.evaluation._ngrams import (
     clipped_counts,
     closest_length,
     ngrams,
+)
+from nlp_dawn.seq2seq.evaluation._rouge import lcs_length, rouge_l, rouge_n
+from nlp_dawn.seq2seq.evaluation._tasks import (
+    GLUE,
+    SUPERGLUE,
+    TaskCard,
+    macro_average,
 )
 from nlp_dawn.seq2seq.evaluation._tokens import (
     Tokenization,
@@ -29,18 +57,37 @@ from nlp_dawn.seq2seq.evaluation._tokens import (
 
 __all__ = [
     "BLEU",
+    "GLUE",
+    "SUPERGLUE",
+    "Interval",
+    "PairedComparison",
+    "PrecisionRecallF1",
     "Smoothing",
+    "TaskCard",
     "Tokenization",
+    "accuracy",
     "bleu_from_counts",
     "bleu_from_statistics",
+    "bootstrap_interval",
     "brevity_penalty",
     "clipped_counts",
     "closest_length",
+    "confusion_matrix",
     "corpus_bleu",
     "is_chinese",
+    "lcs_length",
+    "macro_average",
+    "matthews_correlation",
+    "midranks",
     "ngrams",
+    "paired_bootstrap",
+    "pearson",
+    "precision_recall_f1",
+    "rouge_l",
+    "rouge_n",
     "segment_statistics",
     "sentence_bleu",
+    "spearman",
     "tokenize",
     "tokenize_13a",
     "tokenize_zh",
