@@ -185,7 +185,7 @@ def bidirectional_stack(
         weights = [[params[key] for key in half] for half in keys]
         (forward, _), to_forward = layer(below[0], None, *weights[0], mask=mask)
         (reverse, _), to_reverse = layer(
-            _turned(below[1], mask), None, *weights[1], mask=mask
+            _turned(below[1], mask), None, *second, mask=mask
         )
         reverse = _turned(reverse, mask)
         backwards.append((to_forward, to_reverse, forward.shape[-1]))
@@ -366,7 +366,7 @@ def leakage_matrix(
 
 
 def _turned(x: Array, mask: npt.ArrayLike | None) -> Array:
-    """Turn every sentence around; its own inverse, and its own backward."""
+    """Turn every sentence around: its own inverse, and its own backward."""
     return x[:, ::-1] if mask is None else reverse_padded(x, mask)
 
 
