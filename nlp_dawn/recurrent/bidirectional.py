@@ -182,8 +182,8 @@ def bidirectional_stack(
     backwards = []
     below = x, x  # what the forward and the reverse half read
     for keys in names:
-        weights = [[params[key] for key in half] for half in keys]
-        (forward, _), to_forward = layer(below[0], None, *weights[0], mask=mask)
+        first, second = ([params[key] for key in half] for half in keys)
+        (forward, _), to_forward = layer(below[0], None, *first, mask=mask)
         (reverse, _), to_reverse = layer(
             _turned(below[1], mask), None, *second, mask=mask
         )
@@ -378,8 +378,7 @@ def _names(params: dict[str, Array]) -> list[tuple[list[str], list[str]]]:
         side, _, name = rest.partition(".")
         if not number.isdecimal() or side not in ("forward", "reverse"):
             raise ValueError(
-                "parameters are named like 0.forward.W or 1.reverse.b, "
-                f"got {key!r}"
+                f"keys are like 0.forward.W or 1.reverse.b, got {key!r}"
             )
         sides = found.setdefault(int(number), {"forward": [], "reverse": []})
         sides[side].append(name)
