@@ -1,0 +1,27 @@
+"""Posterior collapse: how to see it, and what is done against it.
+
+Schedules for the weight of the divergence (``_schedules``), and measures of
+what a latent variable is used for (``_diagnosis``). The other two remedies,
+hidden words and the bag-of-words loss, belong to the model of
+:mod:`nlp_dawn.latent.variational`. Information is in nats.
+"""
+
+from nlp_dawn.latent.collapse._diagnosis import (
+    active_units,
+    label_information,
+    latent_information,
+)
+from nlp_dawn.latent.collapse._schedules import (
+    cyclic_schedule,
+    linear_schedule,
+    sigmoid_schedule,
+)
+
+__all__ = [
+    "active_units",
+    "cyclic_schedule",
+    "label_information",
+    "latent_information",
+    "linear_schedule",
+    "sigmoid_schedule",
+]
