@@ -13,6 +13,7 @@ from nlp_dawn.foundations.classification import log_softmax
 from nlp_dawn.recurrent.gates import gru, init_gru
 from nlp_dawn.recurrent.language_models import sentence_log_probability
 from nlp_dawn.recurrent.recurrent_networks import RecurrentModel
+from nlp_dawn.seq2seq.attention import Translator, init_encoder_decoder
 from nlp_dawn.seq2seq.beam_search import (
     Hypothesis,
     TableModel,
@@ -663,7 +664,7 @@ def test_the_batched_greedy_search_equals_the_clear_one(seed, V, T, n_sources):
 
 @pytest.mark.concept("beam-search")
 def test_a_recurrent_model_is_searched_alike_alone_and_in_a_batch(rng):
-    V = 250  # more than two blocks of columns
+    V = 600  # enough for blocks of columns
     params = {
         "embedding.W": rng.standard_normal((V, 6)),
         "output.W": rng.standard_normal((8, V)),
@@ -692,6 +693,37 @@ def test_a_recurrent_model_is_searched_alike_alone_and_in_a_batch(rng):
             )
 
 
+@pytest.mark.concept("beam-search")
+@pytest.mark.parametrize("attention", ["bilinear", None])
+def test_a_translator_is_searched_alike_alone_and_in_a_batch(rng, attention):
+    params = init_encoder_decoder(
+        9,
+        7,
+        embedding=5,
+        hidden=6,
+        attention=attention,
+        rng=rng,
+        dtype=np.float64,
+    )
+    for name in ("source.W", "target.W", "output.W"):
+        params[name] *= 20
+    translator = Translator(params, bos=1, eos=2)
+    sources = np.array([[3, 4, 5, 6], [7, 3, 0, 0], [8, 0, 0, 0], [4, 4, 4, 0]])
+    options = {"beam": 3, "max_length": 9, "alpha": 0.6, "n_best": 3}
+    together = batched_beam_search(translator, sources, **options)
+    greedy = batched_greedy_search(translator, sources, max_length=9)
+    assert len({len(found[0].tokens) for found in together}) > 1
+    for k, source in enumerate(sources):
+        model = AsModel(translator, source)
+        clear = beam_search(model, bos=1, eos=2, **options).hypotheses
+        assert [h.tokens for h in together[k]] == [h.tokens for h in clear]
+        assert_allclose(
+            [h.score for h in together[k]], [h.score for h in clear]
+        )
+        alone = greedy_search(model, max_length=9, bos=1, eos=2)
+        assert greedy[k].tokens == alone.tokens
+
+
 class _After:
     """A language model that has read a word before everything else."""
 
@@ -717,7 +749,7 @@ def by_sorting(x, k):
 
 
 @pytest.mark.concept("beam-search")
-@pytest.mark.parametrize("width", [1, 7, 99, 100, 250, 1000, 1001, 1199, 8000])
+@pytest.mark.parametrize("width", [1, 7, 100, 511, 512, 513, 1000, 2621, 8000])
 @pytest.mark.parametrize("k", [1, 3, 6, 40])
 @pytest.mark.parametrize("values", ["different", "few", "impossible"])
 def test_the_largest_are_those_of_a_stable_sort(rng, width, k, values):
@@ -734,7 +766,8 @@ def test_the_largest_are_those_of_a_stable_sort(rng, width, k, values):
 
 @pytest.mark.concept("beam-search")
 def test_the_largest_are_found_wherever_they_stand():
-    for places in ([0, 1, 2], [997, 998, 999], [1000, 5, 1002], [99, 100, 101]):
+    # In one block, at both ends, across blocks, and in columns of no block.
+    for places in ([3, 34, 65], [0, 991, 992], [31, 32, 30], [1000, 5, 1002]):
         x = np.zeros((1, 1003))
         x[0, places] = [3.0, 2.0, 1.0]
         assert largest_in_rows(x, 3)[1].tolist() == [places]

@@ -6,8 +6,8 @@ import numpy.typing as npt
 from nlp_dawn.seq2seq.beam_search._arguments import whole_number
 from nlp_dawn.typing import Array, floats
 
-#: Columns that are first looked at together. A row of 8000 has 80 blocks.
-BLOCK = 100
+#: Columns of a block. A row of 8000 has 250 blocks.
+BLOCK = 32
 
 
 def largest_in_rows(x: npt.ArrayLike, k: int) -> tuple[Array, Array]:
@@ -16,11 +16,11 @@ def largest_in_rows(x: npt.ArrayLike, k: int) -> tuple[Array, Array]:
     .. math:: x_{r, j_1} \ge x_{r, j_2} \ge \dots \ge x_{r, j_k}
         \ge \text{all others}
 
-    Of equal numbers the one in the smaller column comes first. Each row is cut
-    into blocks. The k blocks with the largest maxima hold all of the k largest
-    numbers (each block outside them is topped by k numbers, the maxima), so
-    that the search for these can forget the others. The maxima are the only
-    thing that the whole row is read for.
+    Of equal numbers the one in the smaller column comes first. The columns are
+    dealt out to blocks, as cards to players. The k blocks with the largest
+    maxima hold all of the k largest numbers: whatever lies in another block is
+    topped by k numbers, those maxima. So the whole row is read for the maxima
+    alone, and the search goes on in k blocks.
 
     :concept:`beam-search`
 
@@ -71,15 +71,21 @@ def _by_sorting(x: Array, k: int) -> Array:
 def _by_blocks(x: Array, k: int, n_blocks: int) -> tuple[Array, Array]:
     """Return columns, and the rows where ties make them the wrong ones."""
     n_rows, width = x.shape
-    blocks = x[:, : n_blocks * BLOCK].reshape(n_rows, n_blocks, BLOCK)
-    maxima = blocks.max(axis=2)  # of a block with nan: nan
-    _no_nan(maxima)
-    _no_nan(x[:, n_blocks * BLOCK :])
+    dealt = n_blocks * BLOCK
+    # Block j has the columns j, j + n_blocks, j + 2 n_blocks and so on: then
+    # the maxima are taken over whole rows of neighbors, which is fast.
+    maxima = x[:, :dealt].reshape(n_rows, BLOCK, n_blocks).max(axis=1)
+    _no_nan(maxima)  # the maximum of a block with nan is nan
+    _no_nan(x[:, dealt:])
     best = np.argpartition(maxima, n_blocks - k, axis=1)[:, n_blocks - k :]
-    within = (best[:, :, None] * BLOCK + np.arange(BLOCK)).reshape(n_rows, -1)
-    rest = np.arange(n_blocks * BLOCK, width)  # the columns in no block
+    within = best[:, None, :] + np.arange(0, dealt, n_blocks)[:, None]
+    rest = np.arange(dealt, width)  # the columns that are in no block
     columns = np.concatenate(
-        [within, np.broadcast_to(rest, (n_rows, len(rest)))], axis=1
+        [
+            within.reshape(n_rows, k * BLOCK),
+            np.broadcast_to(rest, (n_rows, len(rest))),
+        ],
+        axis=1,
     )
     few = np.take_along_axis(x, columns, axis=1)
     at = np.argpartition(few, few.shape[1] - k, axis=1)[:, -k:]
