@@ -707,6 +707,7 @@ def test_a_translator_is_searched_alike_alone_and_in_a_batch(rng, attention):
     )
     for name in ("source.W", "target.W", "output.W"):
         params[name] *= 20
+    params["output.b"][2] = 1.5  # the end comes soon
     translator = Translator(params, bos=1, eos=2)
     sources = np.array([[3, 4, 5, 6], [7, 3, 0, 0], [8, 0, 0, 0], [4, 4, 4, 0]])
     options = {"beam": 3, "max_length": 9, "alpha": 0.6, "n_best": 3}
