@@ -694,26 +694,28 @@ def test_a_recurrent_model_is_searched_alike_alone_and_in_a_batch(rng):
 
 
 @pytest.mark.concept("beam-search")
-@pytest.mark.parametrize("attention", ["bilinear", None])
-def test_a_translator_is_searched_alike_alone_and_in_a_batch(rng, attention):
+@pytest.mark.parametrize(("attention", "end"), [("bilinear", 0.0), (None, 4.0)])
+def test_a_translator_is_searched_alike_alone_and_in_a_batch(
+    rng, attention, end
+):
     params = init_encoder_decoder(
         9,
-        7,
-        embedding=5,
-        hidden=6,
+        40,
+        embedding=8,
+        hidden=12,
         attention=attention,
         rng=rng,
         dtype=np.float64,
     )
     for name in ("source.W", "target.W", "output.W"):
-        params[name] *= 20
-    params["output.b"][2] = 1.5  # the end comes soon
+        params[name] *= 30
+    params["output.b"][2] = end
     translator = Translator(params, bos=1, eos=2)
     sources = np.array([[3, 4, 5, 6], [7, 3, 0, 0], [8, 0, 0, 0], [4, 4, 4, 0]])
     options = {"beam": 3, "max_length": 9, "alpha": 0.6, "n_best": 3}
     together = batched_beam_search(translator, sources, **options)
     greedy = batched_greedy_search(translator, sources, max_length=9)
-    assert len({len(found[0].tokens) for found in together}) > 1
+    assert len({len(h.tokens) for found in together for h in found}) > 2
     for k, source in enumerate(sources):
         model = AsModel(translator, source)
         clear = beam_search(model, bos=1, eos=2, **options).hypotheses
