@@ -90,7 +90,7 @@ class Settings:
     start_std: float = 0.1
     samples: tuple[int, ...] = (2, 8, 32)
     learning_rates: tuple[float, ...] = (0.002, 0.006, 0.02, 0.06)
-    updates: int = 1000
+    updates: int = 500
     every: int = 10
     seeds: int = 5
     variance_samples: int = 4000
