@@ -4,9 +4,17 @@ BLEU from its counts (``_ngrams``, fast in ``_packed``), its tokens
 (``_tokens``) and its formula (``_bleu``), and how sure a score is
 (``_bootstrap``). The metrics of other tasks: of classes (``_labels``), of
 numbers (``_correlation``), of summaries (``_rouge``), and the benchmarks that
-average them (``_tasks``).
+average them (``_tasks``). More pairs to learn from: ``_back_translation``.
 """
 
+from nlp_dawn.seq2seq.evaluation._back_translation import (
+    BackTranslation,
+    back_translate,
+    forward_table,
+    likeliest,
+    reverse_table,
+    synthetic_joint,
+)
 from nlp_dawn.seq2seq.evaluation._bleu import (
     BLEU,
     Smoothing,
@@ -59,6 +67,7 @@ __all__ = [
     "BLEU",
     "GLUE",
     "SUPERGLUE",
+    "BackTranslation",
     "Interval",
     "PairedComparison",
     "PrecisionRecallF1",
@@ -66,6 +75,7 @@ __all__ = [
     "TaskCard",
     "Tokenization",
     "accuracy",
+    "back_translate",
     "bleu_from_counts",
     "bleu_from_statistics",
     "bootstrap_interval",
@@ -74,8 +84,10 @@ __all__ = [
     "closest_length",
     "confusion_matrix",
     "corpus_bleu",
+    "forward_table",
     "is_chinese",
     "lcs_length",
+    "likeliest",
     "macro_average",
     "matthews_correlation",
     "midranks",
@@ -83,11 +95,13 @@ __all__ = [
     "paired_bootstrap",
     "pearson",
     "precision_recall_f1",
+    "reverse_table",
     "rouge_l",
     "rouge_n",
     "segment_statistics",
     "sentence_bleu",
     "spearman",
+    "synthetic_joint",
     "tokenize",
     "tokenize_13a",
     "tokenize_zh",
