@@ -68,7 +68,8 @@ class Settings:
     held_out: int = 1000
     samples: int = 100
     shown: int = 300
-    grid: tuple[float, float, int] = (-2.5, 2.5, 11)
+    grid_end: float = 2.5
+    grid_points: int = 11
     written: int = 1000
     longest: int = 30
 
@@ -263,7 +264,9 @@ def map_of(
     model: VAELanguageModel, toy: Language, settings: Settings
 ) -> dict[str, Any]:
     """Return what is written at every point of a grid, and on some ways."""
-    axis = np.linspace(*settings.grid)
+    axis = np.linspace(
+        -settings.grid_end, settings.grid_end, settings.grid_points
+    )
     points = np.stack(np.meshgrid(axis, axis, indexing="ij"), -1).reshape(-1, 2)
     written = model.generate(points, max_length=settings.longest)
     result, _ = vae_language_model(
