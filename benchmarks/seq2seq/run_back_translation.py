@@ -234,7 +234,7 @@ class Experiment:
 
     def __init__(self, seed: int, settings: Settings) -> None:
         self.settings, self.seed = settings, seed
-        language = ToyLanguage()
+        self._language = language = ToyLanguage()
         rng = np.random.default_rng([seed, 0])
         most = max(settings.added)
         sizes = settings.genuine, most, settings.tested
@@ -299,7 +299,7 @@ class Experiment:
 
     def _translations(self, source: Words) -> dict[Words, float]:
         try:
-            return ToyLanguage().translations(source)
+            return self._language.translations(source)
         except ValueError:  # no sentence of the language
             return {}
 

@@ -225,11 +225,13 @@ def synthetic_joint(targets: npt.ArrayLike, reverse: npt.ArrayLike) -> Array:
            [0.  , 0.25]])
     """
     p = _probabilities(targets, "targets", axis=None, ndim=1)
-    rows = _probabilities(reverse, "reverse", axis=1)
+    rows = floats(reverse, "reverse")
     if len(p) != len(rows):
         raise ValueError(
             f"there are {len(p)} targets, and {len(rows)} rows of reverse"
         )
+    # Of a target that never occurs, a reverse model may know nothing.
+    _probabilities(rows[p > 0], "reverse", axis=1)
     pairs: Array = p[:, None] * rows
     return pairs.T
 
