@@ -56,7 +56,7 @@ SETTINGS: dict[str, Any] = {
     "embedding": 16,
     "hidden": 32,
     "batch_size": 64,
-    "epochs": 10,
+    "epochs": 8,
     "learning_rate": 0.015,  # falls linearly to zero
     "clip": 1.0,
     "sampling": 0.25,  # share of own words, reached at half of the training
@@ -297,15 +297,12 @@ def word_by_word(params: dict[str, Array], task: Task) -> dict[str, Any]:
     written, _ = roll_out(asker(params), sources, max_length=60)
     clean = np.zeros((len(written), n_steps), bool)
     for row, follow, flags in zip(written, may_follow, clean, strict=True):
-        for t, word in enumerate(row[:n_steps]):
-            if word == PAD:  # it has ended, and rightly so
-                flags[t:] = flags[t - 1]
-                break
-            if word not in follow.get(tuple(row[:t].tolist()), ()):
-                break
-            flags[t] = True
-        else:
-            flags[len(row) :] = flags[len(row) - 1]
+        right = True
+        for t in range(n_steps):
+            # Nothing is added after the end: what was clean remains so.
+            if t < len(row) and row[t] != PAD:
+                right &= row[t] in follow.get(tuple(row[:t].tolist()), ())
+            flags[t] = right
     first = at + 1  # the step that reads the wrong word
     return {
         "taught": np.nanmean(taught[:, :n_steps], axis=0).tolist(),
