@@ -5,8 +5,10 @@ sentence lie in the same part (`translation_pairs`). An encoder of GRUs that
 reads in both directions and a GRU that writes, with bilinear attention, are
 trained by nlp_dawn and by a torch twin, from the same weights in the same order
 (`translation_models`); nlp_dawn also trains the same translator without
-attention. The test part is then translated, greedily and with a beam, and held
-against what people wrote (`translation_scores`).
+attention, and once more with attention from weights that were nudged in their
+last bit, which shows how far rounding alone leads. The test part is then
+translated, greedily and with a beam, and held against what people wrote
+(`translation_scores`).
 
 Fixed before the first run: the validation loss is taken after every epoch; the
 weights of the best epoch are kept; training ends when two epochs in a row have
@@ -46,6 +48,7 @@ from benchmarks.seq2seq import translation_pairs, translation_scores
 from benchmarks.seq2seq.translation_models import (
     Contender,
     Library,
+    Nudged,
     Params,
     Plan,
     Torch,
@@ -55,20 +58,24 @@ from benchmarks.seq2seq.translation_pairs import Pairs
 NAME = "seq2seq/attention.translation"
 MODULE = "benchmarks.seq2seq.run_translation"
 ROOT = Path(__file__).resolve().parents[2]
-#: Who trains which translator, and in which order they take turns.
+#: Who trains which translator, and in which order they take turns; the
+#: longest first, so that the two processes end together.
 JOBS: dict[str, tuple[str, ...]] = {
     "attention": ("library", "torch"),
     "plain": ("library",),
+    "nudged": ("nudged",),
 }
 #: What every translator is called in the result.
 SYSTEMS = {
     "attention": ("attention", "library"),
     "torch": ("attention", "torch"),
+    "nudged": ("nudged", "nudged"),
     "plain": ("plain", "library"),
 }
 CONTENDERS: dict[str, type[Library] | type[Torch]] = {
     "library": Library,
     "torch": Torch,
+    "nudged": Nudged,
 }
 ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"
@@ -112,7 +119,7 @@ class Settings:
             if hasattr(self, name)
         }
         return Plan(
-            attention="bilinear" if model == "attention" else None,
+            attention=None if model == "plain" else "bilinear",
             source_size=pairs.source_size,
             target_size=pairs.target_size,
             **own,
@@ -276,13 +283,13 @@ def training(jobs: dict[str, dict[str, Any]]) -> dict[str, Any]:
                 part: float(np.exp(loss)) for part, loss in side["loss"].items()
             },
         }
-    ours, theirs = (jobs["attention"][name]["epochs"] for name in CONTENDERS)
-    both = list(zip(ours, theirs, strict=False))
-    losses, torch_losses = (
-        np.concatenate([pair[side]["losses"] for pair in both])
-        for side in range(2)
+    ours, theirs, nudged = (
+        jobs[model][name]["epochs"]
+        for model, name in (
+            SYSTEMS[system] for system in ("attention", "torch", "nudged")
+        )
     )
-    apart = np.abs(losses / torch_losses - 1)
+    both = list(zip(ours, theirs, strict=False))
     ratios = [a["seconds"] / b["seconds"] for a, b in both]
     cpu_ratios = [a["cpu_seconds"] / b["cpu_seconds"] for a, b in both]
     return {
@@ -290,13 +297,26 @@ def training(jobs: dict[str, dict[str, Any]]) -> dict[str, Any]:
         "ratio": float(np.median(ratios)),
         "ratios": ratios,
         "cpu_ratio": float(np.median(cpu_ratios)),
-        "loss_difference": {
-            "first_100_steps": float(apart[:100].max()),
-            "median": float(np.median(apart)),
-            "largest": float(apart.max()),
-        },
+        "loss_difference": loss_difference(ours, theirs),
+        "nudged_loss_difference": loss_difference(ours, nudged),
         "pools": jobs["attention"]["pools"],
         "torch_threads": jobs["attention"]["torch_threads"],
+    }
+
+
+def loss_difference(
+    ours: Sequence[dict[str, Any]], others: Sequence[dict[str, Any]]
+) -> dict[str, float]:
+    """Return by which shares the losses of the same steps differ."""
+    a, b = (
+        np.concatenate([epoch["losses"] for epoch in epochs])
+        for epochs in zip(*zip(ours, others, strict=False), strict=True)
+    )
+    apart = np.abs(a / b - 1)
+    return {
+        "first_100_steps": float(apart[:100].max()),
+        "median": float(np.median(apart)),
+        "largest": float(apart.max()),
     }
 
 

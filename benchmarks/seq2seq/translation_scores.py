@@ -52,6 +52,7 @@ SHOWN = (4, 6, 8, 10, 12, 15)
 COMPARED = (
     (("attention", "beam"), ("plain", "beam")),
     (("attention", "beam"), ("torch", "beam")),
+    (("attention", "beam"), ("nudged", "beam")),
     (("attention", "beam"), ("attention", "greedy")),
     (("attention", "penalty"), ("attention", "beam")),
     (("attention", "beam"), ("nearest", "recall")),

