@@ -1,7 +1,8 @@
 """Posterior collapse: how to see it, and what is done against it.
 
-Schedules for the weight of the divergence (``_schedules``), and measures of
-what a latent variable is used for (``_diagnosis``). The other two remedies,
+Schedules for the weight of the divergence (``_schedules``), measures of what
+a latent variable is used for (``_diagnosis``), and the linear case, where all
+of it has a closed form (``_linear``). The other two remedies,
 hidden words and the bag-of-words loss, belong to the model of
 :mod:`nlp_dawn.latent.variational`. Information is in nats.
 """
@@ -11,6 +12,7 @@ from nlp_dawn.latent.collapse._diagnosis import (
     label_information,
     latent_information,
 )
+from nlp_dawn.latent.collapse._linear import PPCA, linear_vae, ppca
 from nlp_dawn.latent.collapse._schedules import (
     cyclic_schedule,
     linear_schedule,
@@ -18,10 +20,13 @@ from nlp_dawn.latent.collapse._schedules import (
 )
 
 __all__ = [
+    "PPCA",
     "active_units",
     "cyclic_schedule",
     "label_information",
     "latent_information",
     "linear_schedule",
+    "linear_vae",
+    "ppca",
     "sigmoid_schedule",
 ]

@@ -194,14 +194,12 @@ def _pairwise(
         )
     if len(z) < 2:
         raise ValueError(f"at least 2 sentences are needed, got {len(z)}")
-    # (z − μ)² / σ² multiplied out: matrix products, and no (N, N, Z) array.
-    z, mean = z.astype(float), mean.astype(float)
-    precision = np.exp(-log_variance.astype(float))
-    squares = (
-        z**2 @ precision.T
-        - 2 * z @ (mean * precision).T
-        + (mean**2 * precision).sum(axis=1)
-    )
+    # Dimension by dimension: no (N, N, Z) array. Multiplied out it would be
+    # faster, and have no digits left where a posterior is very narrow.
+    squares = np.zeros((len(z), len(z)))
+    for d in range(z.shape[1]):
+        off = z[:, d, None].astype(float) - mean[:, d]  # (N, N)
+        squares += off**2 * np.exp(-log_variance[:, d].astype(float))
     logs = (log_variance + math.log(2 * math.pi)).sum(axis=1)
     return np.asarray(-0.5 * (squares + logs))
 
