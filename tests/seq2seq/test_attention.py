@@ -262,6 +262,22 @@ def test_the_gradient_by_the_scores_worked_by_hand():
     assert_allclose(dvalues, [[[0.75], [0.25]]], **EXACT)
 
 
+@pytest.mark.concept("attention-bilinear")
+def test_three_words_worked_by_hand():
+    memory = np.array([[[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]])
+    scores, _ = dot_scores(memory, [[math.log(3), 0.0]])
+    assert_allclose(scores, [[math.log(3), 0, math.log(3)]], **EXACT)
+    (context, weights), _ = attend(scores, memory)
+    assert_allclose(weights, [[3 / 7, 1 / 7, 3 / 7]], **EXACT)
+    assert_allclose(context, [[6 / 7, 4 / 7]], **EXACT)
+    mask = np.array([[True, True, False]])
+    (context, weights), _ = attend(scores, memory, mask)
+    assert_allclose(weights, [[3 / 4, 1 / 4, 0]], **EXACT)
+    assert_allclose(context, [[3 / 4, 1 / 4]], **EXACT)
+    (_, weights), _ = attend(scores, memory, mask, temperature=0.5)
+    assert_allclose(weights, [[9 / 10, 1 / 10, 0]], **EXACT)
+
+
 @pytest.mark.concept("encoder-decoder")
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_fast_decoder_is_its_step_again_and_again(rng, kind):
