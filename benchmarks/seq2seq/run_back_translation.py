@@ -40,7 +40,7 @@ from nlp_dawn.typing import Array
 
 NAME = "seq2seq/evaluation.back_translation"
 COMMAND = "python -m benchmarks.seq2seq.run_back_translation"
-SEEDS = (0, 1, 2, 3, 4)
+SEEDS = 5
 
 Words = tuple[str, ...]
 Pair = tuple[Words, Words]
@@ -304,6 +304,20 @@ class Experiment:
             return {}
 
 
+@functools.lru_cache(maxsize=1)
+def experiment(seed: int, settings: Settings) -> Experiment:
+    """Return the experiment of a seed, the same one if asked again."""
+    return Experiment(seed, settings)
+
+
+def _run(one: Callable[[], Experiment], kind: str, n: int) -> dict[str, Any]:
+    return one().run(kind, n)
+
+
+def _about(one: Callable[[], Experiment]) -> dict[str, Any]:
+    return one().about()
+
+
 def cached(path: Path, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """Return what the file holds; if there is none, make and keep it."""
     if not path.exists():
@@ -331,18 +345,16 @@ def run(
     about = []
     with tqdm(total=len(works) * len(seeds), leave=False) as bar:
         for seed in seeds:
-            experiment = Experiment(seed, settings)
+            # Drawn when it is asked for: nothing, if everything is there.
+            one = functools.partial(experiment, seed, settings)
             for kind, n in works:
                 name = f"{kind}-{n}"
-                one = cached(
-                    folder / f"{seed}-{name}.json",
-                    functools.partial(experiment.run, kind, n),
-                )
-                found.setdefault(name, []).append(one)
+                path = folder / f"{seed}-{name}.json"
+                make = functools.partial(_run, one, kind, n)
+                found.setdefault(name, []).append(cached(path, make))
                 bar.update()
-            about.append(
-                cached(folder / f"{seed}-about.json", experiment.about)
-            )
+            path = folder / f"{seed}-about.json"
+            about.append(cached(path, functools.partial(_about, one)))
     rows = [
         {
             "sources": kind,
@@ -371,16 +383,24 @@ def main() -> None:
         default=Path(tempfile.gettempdir()) / "nlp-dawn-back-translation",
         help="where finished trainings are kept",
     )
-    folder = parser.parse_args().folder
-    settings = Settings()
+    parser.add_argument(
+        "--seeds", type=int, default=SEEDS, help="how often to repeat it all"
+    )
+    arguments = parser.parse_args()
+    settings, seeds = Settings(), tuple(range(arguments.seeds))
+    more = "" if arguments.seeds == SEEDS else f" --seeds {arguments.seeds}"
     recording = Recording(
         NAME,
         title="Translating the toy language with back-translated pairs",
-        command=COMMAND,
-        seed=SEEDS[0],
-        settings={**vars(settings), "seeds": list(SEEDS)},
+        command=COMMAND + more,
+        seed=seeds[0],
+        settings={
+            **vars(settings),
+            "added": list(settings.added),
+            "seeds": list(seeds),
+        },
     )
-    figures = run(settings, SEEDS, folder)
+    figures = run(settings, seeds, arguments.folder)
     path = recording.write(figures)
     for row in figures["rows"]:
         print(

@@ -1,4 +1,4 @@
-"""Which differences between real systems are more than chance?
+"""Ask which differences between real systems are more than chance.
 
 ``python -m benchmarks.seq2seq.run_bleu_intervals`` takes some seconds and
 writes ``results/seq2seq/evaluation.wmt17.json``: BLEU of six systems that
