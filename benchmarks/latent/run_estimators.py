@@ -490,7 +490,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         ),
         command=COMMAND,
         seed=settings.seed,
-        settings=dataclasses.asdict(settings)
+        # Through JSON, which has lists and no tuples.
+        settings=json.loads(json.dumps(dataclasses.asdict(settings)))
         | {"optimizer": "Adam, steps falling linearly to 0", "nodes": NODES},
         corpora=["sentence_polarity"],
         packages=["scipy"],
