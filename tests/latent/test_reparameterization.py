@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from scipy import integrate, stats
 
+from benchmarks.latent import run_estimators
+from nlp_dawn.corpora import results
 from nlp_dawn.foundations.backpropagation import (
     check_gradients,
     numerical_gradient,
@@ -1026,3 +1028,103 @@ def test_wrong_kinds_are_refused():
         categorical_scores([0.5], [0.0, 1.0])
     with pytest.raises(TypeError, match="noise must hold real numbers"):
         reparameterize(0.0, 1.0, ["a"])
+
+
+# --- the real run ------------------------------------------------------------
+
+
+@pytest.fixture
+def problem(rng):
+    """Return forty made-up sentences of three features."""
+    x, w = rng.standard_normal((80, 3)), np.array([1.0, -0.5, 0.2])
+    y = np.where(x @ w + rng.logistic(size=80) > 0, 1.0, -1.0)
+    return run_estimators.Problem(x[:40], y[:40], x[40:], y[40:], 0.7)
+
+
+def test_the_runs_likelihood_has_the_gradient_it_says(rng, problem):
+    layer = run_estimators.log_likelihood(problem)
+    assert check_gradients(layer, rng.standard_normal((4, 3)), rng=rng).passed
+
+
+def test_the_runs_exact_bound_is_exact_and_so_is_its_gradient(rng, problem):
+    mean, std = rng.standard_normal(3), rng.uniform(0.2, 0.8, 3)
+    value, gradients = run_estimators.exact(problem, mean, std)
+    z, _ = reparameterize(mean, std, rng.standard_normal((20_000, 3)))
+    _within(summarize(run_estimators.log_likelihood(problem)(z)[0]), value)
+    for which, gradient in enumerate(gradients):
+
+        def moved(x, which=which):
+            params = [mean, std]
+            params[which] = x
+            return run_estimators.exact(problem, *params)[0]
+
+        numeric = numerical_gradient(moved, (mean, std)[which])
+        assert_allclose(gradient, numeric, rtol=1e-6)
+
+
+@path
+@pytest.mark.parametrize(
+    "contender", ["score", "score_leave_one_out", "pathwise", "local"]
+)
+def test_the_runs_estimators_find_the_exact_gradient(rng, problem, contender):
+    mean, std = np.array([0.3, -0.2, 0.5]), np.array([0.4, 0.2, 0.6])
+    truth = run_estimators.exact(problem, mean, std)[1]
+    found = run_estimators.likelihood_gradients(
+        contender, problem, mean, std, 4000, rng
+    )
+    for gradients, exact in zip(found, truth, strict=True):
+        _within(summarize(gradients), exact)
+
+
+def test_a_training_by_the_path_comes_to_the_best_bound(problem):
+    settings = run_estimators.Settings(updates=400)
+    done = run_estimators.train(
+        "pathwise", problem, settings, samples=8, learning_rate=0.05, seed=0
+    )
+    limit = run_estimators.best(problem, settings).bounds[0]
+    assert done.bounds[0] < limit - 0.05
+    assert limit - 0.005 < done.bounds[-1] <= limit + 1e-9
+
+
+def test_updates_are_counted_to_the_first_bound_that_is_high_enough():
+    assert run_estimators.updates_to([0.0, 1.0, 0.5, 2.0], 1.0, 10) == 10
+    assert run_estimators.updates_to([0.0, 1.0], 1.5, 10) is None
+
+
+def test_a_finished_training_is_not_done_again(tmp_path):
+    calls = []
+
+    def make():
+        calls.append(1)
+        return {"bounds": [0.25]}
+
+    first = run_estimators.Finished(tmp_path).get("a", make)
+    again = run_estimators.Finished(tmp_path).get("a", make)
+    assert first == again == {"bounds": [0.25]}
+    assert len(calls) == 1
+
+
+@naive
+@path
+def test_the_committed_run_says_what_the_page_says():
+    found = results("latent/reparameterization.estimators")["figures"]
+    rows = {(r["contender"], r["samples"]): r for r in found["rows"]}
+    start = {k: v["mean"] for k, v in found["scatter"]["start"].items()}
+    assert (
+        start["local"]
+        < start["pathwise"]
+        < start["score_leave_one_out"]
+        < start["score"]
+    )
+    # Nothing balances the divergence: q falls back to the prior.
+    assert rows["naive", None]["bounds"][0][-1] < found["first"]
+    for (contender, _), row in rows.items():
+        for bounds in row["bounds"]:
+            assert max(bounds) <= found["limit"] + 3e-6
+            if contender in ("pathwise", "local", "exact"):
+                assert bounds[-1] > found["limit"] - 0.003
+    for M in (8, 32):
+        path_steps = np.median(rows["pathwise", M]["updates"]["0.9"])
+        loo = rows["score_leave_one_out", M]["updates"]["0.9"]
+        loo = [math.inf if k is None else k for k in loo]
+        assert path_steps < np.median(loo)
