@@ -295,6 +295,43 @@ def test_the_hand_worked_coin():
     assert_allclose(exact.reconstruction - exact.kl, math.log(0.5))
 
 
+@pytest.mark.concept("elbo-jensen", "elbo-identity")
+def test_the_numbers_beside_the_derivations():
+    """The page: z ~ N(0, 1), x|z ~ N(z, 1), x = 2, q = N(½, 1)."""
+    model, x, mean = LinearGaussian(1.0, 1.0), 2.0, 0.5
+    parts = model.decompose(x, mean, 1.0)
+    found = [
+        parts.log_evidence, parts.elbo, parts.reconstruction, parts.kl,
+        parts.gap,
+    ]  # fmt: skip
+    expected = [-2.2655, -2.6689, -2.5439, 0.1250, 0.4034]
+    assert_allclose(found, expected, atol=5.1e-5)
+    assert_allclose(model.posterior(x), [1, math.sqrt(0.5)])
+    # The expectations in the second derivation, by their integrals.
+    z = np.linspace(-10, 11, 4001)
+    q = stats.norm.pdf(z, mean, 1)
+    for log_density, number in (
+        (stats.norm.logpdf(z, mean, 1), -1.4189),
+        (stats.norm.logpdf(z, 1, math.sqrt(0.5)), -1.8224),
+        (model.log_joint(x, z), -4.0879),
+    ):
+        assert_allclose(np.trapezoid(q * log_density, z), number, atol=5.1e-5)
+
+
+@pytest.mark.concept("elbo-jensen", "elbo-identity")
+@pytest.mark.parametrize(
+    ("share", "bound", "gap"),
+    [(0.2, -1.525, 0.832), (0.5, -0.916, 0.223), (0.8, -0.693, 0.0)],
+)
+def test_the_table_of_the_coin(share, bound, gap):
+    parts = decompose(
+        np.log([0.5, 0.5]), np.log([0.8, 0.2]), np.array([share, 1 - share])
+    )
+    assert_allclose(parts.elbo, bound, atol=5.1e-4)
+    assert_allclose(parts.gap, gap, atol=5.1e-4)
+    assert_allclose(parts.elbo + parts.gap, math.log(0.5), rtol=1e-12)
+
+
 @pytest.mark.concept("elbo-identity")
 def test_a_certain_q_where_the_posterior_vanishes_has_a_finite_gap():
     coin = np.array([0.5, 0.5])
