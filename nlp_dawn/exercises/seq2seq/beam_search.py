@@ -124,7 +124,8 @@ BEAM_MODEL_CALLS = FindNumber(
 
 
 def _greedy_and_best(first: Array, second: Array) -> tuple[float, float]:
-    table = {(): first} | {(w,): row for w, row in enumerate(second)}
+    table: dict[tuple[int, ...], Array] = {(): first}
+    table |= {(w,): row for w, row in enumerate(second)}
     model = beam_search.TableModel(table)
     greedy = beam_search.greedy_search(model, max_length=2)
     best = beam_search.exhaustive_search(model, max_length=2)[0]
