@@ -54,8 +54,6 @@ UNBIASED = [name for name in ESTIMATORS if name != "naive"]
 seeds = st.integers(0, 2**32 - 1)
 means = st.floats(-3, 3)
 stds = st.floats(0.1, 3)
-naive = pytest.mark.concept("mc-gradient-naive")
-path = pytest.mark.concept("reparameterization")
 
 
 def square(z):
@@ -104,7 +102,7 @@ def _torch_std(a, parametrization):
     }[parametrization]()
 
 
-@path
+@pytest.mark.concept("reparameterization")
 @pytest.mark.parametrize("parametrization", PARAMETRIZATIONS)
 def test_gaussian_samples_and_gradients_match_torch(rng, parametrization):
     mean, noise = rng.standard_normal(3), rng.standard_normal((5, 3))
@@ -121,7 +119,7 @@ def test_gaussian_samples_and_gradients_match_torch(rng, parametrization):
         assert_allclose(ours, tensor.grad, **EXACT)
 
 
-@path
+@pytest.mark.concept("reparameterization")
 def test_the_same_noise_gives_torchs_rsample(rng):
     mean, std = rng.standard_normal(4), rng.uniform(0.2, 2, 4)
     m, s = (torch.tensor(x, requires_grad=True) for x in (mean, std))
@@ -137,7 +135,7 @@ def test_the_same_noise_gives_torchs_rsample(rng):
     assert_allclose(dstd, s.grad, **EXACT)
 
 
-@path
+@pytest.mark.concept("reparameterization")
 def test_full_covariance_matches_torchs_rsample(rng):
     A = rng.standard_normal((3, 3))
     L = np.linalg.cholesky(A @ A.T + np.eye(3))
@@ -159,7 +157,7 @@ def test_full_covariance_matches_torchs_rsample(rng):
     assert np.all(dL[np.triu_indices(3, 1)] == 0)
 
 
-@path
+@pytest.mark.concept("reparameterization")
 def test_exponential_and_logistic_match_torch(rng):
     u = rng.uniform(0.01, 0.99, (6, 3))
     rate, mean = rng.uniform(0.5, 2, 3), rng.standard_normal(3)
@@ -207,7 +205,7 @@ CDFS = {
 every_cdf = pytest.mark.parametrize("name", CDFS)
 
 
-@path
+@pytest.mark.concept("reparameterization")
 @every_cdf
 def test_distribution_functions_have_the_gradients_they_say(rng, name):
     cdf, draw = CDFS[name]
@@ -215,7 +213,7 @@ def test_distribution_functions_have_the_gradients_they_say(rng, name):
     assert check_gradients(cdf, z, *draw(rng), rng=rng).passed
 
 
-@path
+@pytest.mark.concept("reparameterization")
 def test_distribution_functions_match_scipy(rng):
     z, mean = rng.standard_normal((5, 4)), rng.standard_normal(4)
     scale = rng.uniform(0.3, 2, 4)
@@ -237,7 +235,7 @@ def test_distribution_functions_match_scipy(rng):
     assert_allclose(density, parts.pdf(z[..., None]) @ weights, rtol=1e-12)
 
 
-@path
+@pytest.mark.concept("reparameterization")
 @every_cdf
 def test_samples_by_cdf_and_their_gradients_match_finite_differences(rng, name):
     cdf, draw = CDFS[name]
@@ -255,7 +253,7 @@ def test_samples_by_cdf_and_their_gradients_match_finite_differences(rng, name):
     assert check_gradients(layer, *draw(rng), rng=rng).passed
 
 
-@path
+@pytest.mark.concept("reparameterization")
 def test_the_implicit_gradient_is_the_explicit_one_where_there_is_one(rng):
     u, dz = rng.uniform(0.001, 0.999, 50), rng.standard_normal(50)
     noise = stats.norm.ppf(u)
@@ -273,7 +271,7 @@ def test_the_implicit_gradient_is_the_explicit_one_where_there_is_one(rng):
         assert_allclose(backward(dz), ours[1](dz), rtol=1e-8)
 
 
-@path
+@pytest.mark.concept("reparameterization")
 def test_a_mixtures_weights_have_a_pathwise_gradient(rng):
     """Unbiased for the weights too, although a component is a choice."""
     logits, m, s = np.array([0.3, -0.5]), np.array([-2.0, 1.5]), [0.5, 0.8]
@@ -297,7 +295,7 @@ def test_a_mixtures_weights_have_a_pathwise_gradient(rng):
     assert_allclose(dlogits[0], (2 * z * slope).mean(), rtol=1e-9)
 
 
-@path
+@pytest.mark.concept("reparameterization")
 def test_quantiles_match_scipy_and_reach_far_into_the_tails():
     u = np.array([1e-12, 1e-3, 0.3, 0.5, 0.999])
     assert_allclose(
@@ -317,7 +315,7 @@ def test_quantiles_match_scipy_and_reach_far_into_the_tails():
 # --- samples: gradients, laws ------------------------------------------------
 
 
-@path
+@pytest.mark.concept("reparameterization")
 @pytest.mark.parametrize("parametrization", PARAMETRIZATIONS)
 @pytest.mark.parametrize("shape", [(), (3,), (2, 1)])
 def test_gaussian_samples_match_finite_differences(rng, parametrization, shape):
@@ -332,7 +330,7 @@ def test_gaussian_samples_match_finite_differences(rng, parametrization, shape):
     assert check_gradients(layer, mean, spread, rng=rng).passed
 
 
-@path
+@pytest.mark.concept("reparameterization")
 def test_other_samples_match_finite_differences(rng):
     u, noise = rng.uniform(0.02, 0.98, (5, 3)), rng.standard_normal((5, 3))
     positive = rng.uniform(0.5, 2, 3)
@@ -346,7 +344,7 @@ def test_other_samples_match_finite_differences(rng):
         assert check_gradients(layer, *inputs, rng=rng).passed
 
 
-@path
+@pytest.mark.concept("reparameterization")
 def test_samples_have_the_mean_and_covariance_they_should(rng):
     L = np.array([[1.5, 0.0], [-0.7, 0.4]])
     z, _ = reparameterize_full([1.0, -2.0], L, rng.standard_normal((40_000, 2)))
@@ -356,7 +354,7 @@ def test_samples_have_the_mean_and_covariance_they_should(rng):
     _within(summarize(products), L @ L.T)
 
 
-@path
+@pytest.mark.concept("reparameterization")
 @given(seed=seeds, mean=means, std=stds)
 def test_the_noise_can_be_read_back_from_the_sample(seed, mean, std):
     noise = np.random.default_rng(seed).standard_normal(5)
@@ -364,7 +362,7 @@ def test_the_noise_can_be_read_back_from_the_sample(seed, mean, std):
     assert_allclose((z - mean) / std, noise, rtol=1e-9, atol=1e-12)
 
 
-@path
+@pytest.mark.concept("reparameterization")
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_samplers_estimators_and_integrands_keep_the_dtype(rng, dtype):
     noise = rng.standard_normal((6, 2)).astype(dtype)
@@ -402,7 +400,7 @@ def test_samplers_estimators_and_integrands_keep_the_dtype(rng, dtype):
     assert {np.asarray(x).dtype for x in outputs} == {np.dtype(dtype)}
 
 
-@path
+@pytest.mark.concept("reparameterization")
 def test_backward_may_be_called_twice_and_changes_nothing(rng):
     noise, u = rng.standard_normal((3, 2)), rng.uniform(0.1, 0.9, (3, 2))
     ones, dz = np.ones(2), rng.standard_normal((3, 2))
@@ -418,7 +416,7 @@ def test_backward_may_be_called_twice_and_changes_nothing(rng):
         assert np.array_equal(dz, before)
 
 
-@path
+@pytest.mark.concept("reparameterization")
 def test_softplus_and_log_variance_survive_extreme_inputs():
     std, backward = standard_deviation(
         [-800.0, 0.0, 800.0], parametrization="softplus"
@@ -432,8 +430,8 @@ def test_softplus_and_log_variance_survive_extreme_inputs():
 # --- estimators: the truth ---------------------------------------------------
 
 
-@naive
-@path
+@pytest.mark.concept("mc-gradient-naive")
+@pytest.mark.concept("reparameterization")
 def test_naive_is_zero_and_the_others_find_the_gradient(rng):
     """E17: samples of a Gaussian; the wrong claim is that none can work."""
     noise, truth = rng.standard_normal(40_000), (3.0, 1.6)
@@ -449,7 +447,7 @@ def test_naive_is_zero_and_the_others_find_the_gradient(rng):
                 assert estimate.standard_error < 0.1
 
 
-@naive
+@pytest.mark.concept("mc-gradient-naive")
 def test_differentiating_an_average_of_frozen_samples_gives_zero(rng):
     """What the naive estimator returns, from its definition."""
     noise, h = rng.standard_normal(100), 1e-3
@@ -466,7 +464,7 @@ def test_differentiating_an_average_of_frozen_samples_gives_zero(rng):
     assert slope == 0 == by_mean.mean() == by_std.mean()
 
 
-@naive
+@pytest.mark.concept("mc-gradient-naive")
 def test_torch_finds_no_path_through_sample_and_one_through_rsample():
     """E17: the same continuous density; what differs is what is recorded."""
     mean = torch.tensor(1.5, requires_grad=True)
@@ -477,7 +475,7 @@ def test_torch_finds_no_path_through_sample_and_one_through_rsample():
     assert normal.has_rsample
 
 
-@path
+@pytest.mark.concept("reparameterization")
 @pytest.mark.parametrize("estimator", UNBIASED)
 def test_estimators_are_unbiased_in_several_dimensions(rng, estimator):
     mean, std = np.array([0.5, -1.0]), np.array([0.7, 1.2])
@@ -493,7 +491,7 @@ def test_estimators_are_unbiased_in_several_dimensions(rng, estimator):
     _within(summarize(by_std), [2 * std[0] * mean[1], 2 * std[1]])
 
 
-@path
+@pytest.mark.concept("reparameterization")
 def test_the_pathwise_estimator_is_the_gradient_of_the_sampled_average(rng):
     """With the noise held, f(μ + σε) has an ordinary derivative."""
     noise = rng.standard_normal((50, 2))
@@ -511,7 +509,7 @@ def test_the_pathwise_estimator_is_the_gradient_of_the_sampled_average(rng):
     )
 
 
-@path
+@pytest.mark.concept("reparameterization")
 def test_the_pathwise_estimator_is_the_layers_gradient(rng):
     noise, params = rng.standard_normal((50, 2)), ([0.5, -1.0], [0.7, 1.2])
     z, backward = reparameterize(*params, noise)
@@ -522,7 +520,7 @@ def test_the_pathwise_estimator_is_the_layers_gradient(rng):
         assert_allclose(a, b.mean(axis=0), **EXACT)
 
 
-@path
+@pytest.mark.concept("reparameterization")
 def test_scores_are_the_gradients_of_the_log_density(rng):
     mean, std = rng.standard_normal(3), rng.uniform(0.3, 2, 3)
     noise = rng.standard_normal((6, 3))
@@ -542,7 +540,7 @@ def test_scores_are_the_gradients_of_the_log_density(rng):
         assert_allclose(categorical_scores([k], logits)[0], grad, **EXACT)
 
 
-@path
+@pytest.mark.concept("reparameterization")
 @given(mean=means, std=stds, shift=st.floats(-10, 10))
 def test_baselines_from_the_others_do_not_see_a_shift(mean, std, shift):
     noise = np.random.default_rng(0).standard_normal(20)
@@ -559,7 +557,7 @@ def test_baselines_from_the_others_do_not_see_a_shift(mean, std, shift):
             )
 
 
-@path
+@pytest.mark.concept("reparameterization")
 def test_baselines_leave_the_sample_itself_out(rng):
     """A plain loop, and the bias of the mean that includes the sample."""
     values, scores = rng.standard_normal(6), rng.standard_normal((6, 2))
@@ -577,7 +575,7 @@ def test_baselines_leave_the_sample_itself_out(rng):
     assert_allclose(own, loo * 5 / 6, **EXACT)
 
 
-@path
+@pytest.mark.concept("reparameterization")
 def test_discrete_choices_have_a_score_gradient_equal_to_enumeration(rng):
     logits, f = rng.standard_normal(4), rng.standard_normal(4)
     p = softmax(logits)
@@ -641,7 +639,7 @@ def _fields(m):
     ]
 
 
-@path
+@pytest.mark.concept("reparameterization")
 @pytest.mark.parametrize("mean", [-1.2, 0.0, 0.9])
 @pytest.mark.parametrize("std", [0.3, 1.0, 1.7])
 def test_exact_moments_match_quadrature(mean, std):
@@ -668,7 +666,7 @@ def test_exact_moments_match_quadrature(mean, std):
             assert_allclose(ours, theirs, rtol=1e-7, atol=1e-9)
 
 
-@path
+@pytest.mark.concept("reparameterization")
 @given(mean=means, std=stds)
 def test_the_variance_ratio_of_the_square_has_a_formula(mean, std):
     """r² + 14 r + 15 over 4, with r = μ²/σ²: at least 15/4."""
@@ -679,7 +677,7 @@ def test_the_variance_ratio_of_the_square_has_a_formula(mean, std):
     assert ratio >= 15 / 4 * (1 - 1e-9)
 
 
-@path
+@pytest.mark.concept("reparameterization")
 def test_the_variance_ratio_at_the_books_numbers_is_nineteen():
     m = polynomial_moments([0, 0, 1], 1.5, 0.8)
     assert m.score_variance[0] == pytest.approx(49.010156, abs=1e-5)
@@ -689,7 +687,7 @@ def test_the_variance_ratio_at_the_books_numbers_is_nineteen():
     assert m.baseline[0] == pytest.approx(1.5**2 + 3 * 0.8**2)
 
 
-@path
+@pytest.mark.concept("reparameterization")
 @pytest.mark.parametrize(
     ("f", "moments"),
     [
@@ -716,7 +714,7 @@ def test_sampled_variances_match_the_exact_ones(rng, f, moments):
             assert gap <= 5 * squares.standard_error + slack
 
 
-@path
+@pytest.mark.concept("reparameterization")
 def test_the_path_wins_on_smooth_functions_and_loses_on_rough_ones():
     for frequency, path_wins in ((0.3, True), (0.7, True), (1.5, False),
                                  (6.0, False)):  # fmt: skip
@@ -725,7 +723,7 @@ def test_the_path_wins_on_smooth_functions_and_loses_on_rough_ones():
         assert m.baseline_variance[0] <= m.score_variance[0]
 
 
-@path
+@pytest.mark.concept("reparameterization")
 @pytest.mark.parametrize("by", ["mean", "std"])
 @given(mean=means, std=st.floats(0.2, 3))
 def test_the_variances_are_equal_at_the_crossover(by, mean, std):
@@ -742,7 +740,7 @@ def test_the_variances_are_equal_at_the_crossover(by, mean, std):
     assert all(difference(omega) > 0 for omega in beyond)
 
 
-@path
+@pytest.mark.concept("reparameterization")
 def test_the_crossover_is_at_one_over_sigma_up_to_the_phase():
     """On average over the phase of the sine, and where the phase is still."""
     for std in (0.5, 1.0, 2.0):
@@ -767,7 +765,7 @@ def test_the_crossover_is_at_one_over_sigma_up_to_the_phase():
 # --- where the path is wrong -------------------------------------------------
 
 
-@path
+@pytest.mark.concept("reparameterization")
 def test_the_pathwise_estimator_misses_a_jump_by_height_times_density(rng):
     noise = rng.standard_normal(40_000)
 
@@ -788,7 +786,7 @@ def test_the_pathwise_estimator_misses_a_jump_by_height_times_density(rng):
     assert step_moments(0.3, 0.0, 1.0).gradient[0] == pytest.approx(missing / 2)
 
 
-@path
+@pytest.mark.concept("reparameterization")
 def test_a_steeper_step_is_right_on_average_and_scatters_more(rng):
     noise, before = rng.standard_normal(200_000), 0.0
     for width in (1.0, 0.3, 0.1, 0.03):
@@ -813,7 +811,7 @@ def test_a_steeper_step_is_right_on_average_and_scatters_more(rng):
     assert before == pytest.approx(stats.norm.pdf(0.2) / (6 * 0.03), rel=0.1)
 
 
-@path
+@pytest.mark.concept("reparameterization")
 @pytest.mark.parametrize("width", [0.0, 0.5])
 def test_integrands_have_the_slopes_they_say(rng, width):
     z = rng.standard_normal(6)
@@ -828,7 +826,7 @@ def test_integrands_have_the_slopes_they_say(rng, width):
 # --- identities, pairs, common random numbers --------------------------------
 
 
-@path
+@pytest.mark.concept("reparameterization")
 def test_bonnet_and_price_give_the_gradients_by_mean_and_covariance(rng):
     """Against the closed form of E[z₁² z₂ + z₂²] and the Cholesky path."""
     mean = np.array([0.5, -1.0])
@@ -861,7 +859,7 @@ def test_bonnet_and_price_give_the_gradients_by_mean_and_covariance(rng):
     assert_allclose(backward(gradients)[1], per_sample.sum(axis=0), rtol=1e-10)
 
 
-@path
+@pytest.mark.concept("reparameterization")
 @given(mean=means, std=stds)
 def test_in_one_dimension_price_gives_the_gradient_by_sigma(mean, std):
     """σ E f'' = ∂E f/∂σ, for sin: -σ E sin = -σ times the value."""
@@ -869,7 +867,7 @@ def test_in_one_dimension_price_gives_the_gradient_by_sigma(mean, std):
     assert m.gradient[1] == pytest.approx(-std * m.value, rel=1e-12, abs=1e-15)
 
 
-@path
+@pytest.mark.concept("reparameterization")
 def test_pairs_cancel_the_odd_part_of_the_gradient(rng):
     noise = antithetic(rng.standard_normal(500))
     assert noise.shape == (1000,)
@@ -884,7 +882,7 @@ def test_pairs_cancel_the_odd_part_of_the_gradient(rng):
     assert summarize(by_std, pairs=True).variance < (summarize(by_std).variance)
 
 
-@path
+@pytest.mark.concept("reparameterization")
 def test_common_random_numbers_tend_to_the_pathwise_gradient(rng):
     noise, other = rng.standard_normal((2, 1000))
     f = lambda z: sinusoid(z, 2.0)  # noqa: E731
@@ -903,7 +901,7 @@ def test_common_random_numbers_tend_to_the_pathwise_gradient(rng):
 # --- errata ------------------------------------------------------------------
 
 
-@path
+@pytest.mark.concept("reparameterization")
 def test_the_derivative_by_the_variance_is_not_the_noise(rng):
     """E18: ∂z/∂σ = ε needs σ to be the standard deviation."""
     noise, v, h = rng.standard_normal(5), 0.64, 1e-6
@@ -921,7 +919,7 @@ def test_the_derivative_by_the_variance_is_not_the_noise(rng):
     assert np.all(np.abs(numeric - noise) > 0.3 * np.abs(noise))
 
 
-@path
+@pytest.mark.concept("reparameterization")
 def test_the_gradient_by_the_log_variance_is_half_sigma_times_noise(rng):
     noise = rng.standard_normal(4)
     a = math.log(0.64)
@@ -934,7 +932,7 @@ def test_the_gradient_by_the_log_variance_is_half_sigma_times_noise(rng):
 # --- edges and bad input -----------------------------------------------------
 
 
-@path
+@pytest.mark.concept("reparameterization")
 def test_no_samples_at_all_are_fine_until_a_variance_is_asked_for():
     none = np.zeros((0, 2))
     z, backward = reparameterize([0.0, 1.0], [1.0, 1.0], none)
@@ -956,7 +954,7 @@ def test_no_samples_at_all_are_fine_until_a_variance_is_asked_for():
         summarize([])
 
 
-@path
+@pytest.mark.concept("reparameterization")
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -1022,7 +1020,7 @@ def test_bad_values_are_refused_and_named(call, message):
         call()
 
 
-@path
+@pytest.mark.concept("reparameterization")
 def test_wrong_kinds_are_refused():
     with pytest.raises(TypeError, match="samples must be integers"):
         categorical_scores([0.5], [0.0, 1.0])
@@ -1062,7 +1060,7 @@ def test_the_runs_exact_bound_is_exact_and_so_is_its_gradient(rng, problem):
         assert_allclose(gradient, numeric, rtol=1e-6)
 
 
-@path
+@pytest.mark.concept("reparameterization")
 @pytest.mark.parametrize(
     "contender", ["score", "score_leave_one_out", "pathwise", "local"]
 )
@@ -1104,8 +1102,8 @@ def test_a_finished_training_is_not_done_again(tmp_path):
     assert len(calls) == 1
 
 
-@naive
-@path
+@pytest.mark.concept("mc-gradient-naive")
+@pytest.mark.concept("reparameterization")
 def test_the_committed_run_says_what_the_page_says():
     found = results("latent/reparameterization.estimators")["figures"]
     rows = {(r["contender"], r["samples"]): r for r in found["rows"]}
