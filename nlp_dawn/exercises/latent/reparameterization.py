@@ -339,9 +339,10 @@ LOG_VARIANCE_GRADIENTS = Implement(
 
 
 def _estimate(values: Array, scores: Array) -> Array:
-    return reparameterization.score_function_gradients(
+    gradients = reparameterization.score_function_gradients(
         values, scores, baseline="leave_one_out"
-    ).mean(axis=0)
+    )
+    return np.asarray(gradients.mean(axis=0))
 
 
 def _scored(rng: np.random.Generator) -> Iterator[Case]:

@@ -282,7 +282,8 @@ def forward_table(pairs: npt.ArrayLike, smoothing: float = 0.0) -> Array:
 def _shares(table: Array) -> Array:
     sums = table.sum(axis=1, keepdims=True)
     shares: Array = np.zeros_like(table)
-    return np.divide(table, sums, out=shares, where=sums > 0)
+    np.divide(table, sums, out=shares, where=sums > 0)
+    return shares
 
 
 def _probabilities(
