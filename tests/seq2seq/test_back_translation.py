@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.seq2seq import run_back_translation
+from nlp_dawn import corpora
 from nlp_dawn.corpora.toy_language import ToyLanguage
 from nlp_dawn.seq2seq.evaluation import (
     back_translate,
@@ -178,6 +179,46 @@ def test_bad_input_is_named():
         forward_table([[-1, 2]])
     with pytest.raises(ValueError, match="smoothing must not be negative"):
         forward_table([[1, 2]], smoothing=-1)
+
+
+# --- what the committed runs found -------------------------------------------
+
+
+@pytest.mark.concept("back-translation")
+def test_the_committed_run_puts_the_sources_in_their_order():
+    run = corpora.results("seq2seq/evaluation.back_translation")
+    figures, most = run["figures"], max(run["settings"]["added"])
+    at = {
+        row["sources"]: row
+        for row in figures["rows"]
+        if row["added"] in (0, most)
+    }
+    right = {kind: row["right"]["mean"] for kind, row in at.items()}
+    assert right["another"] < right["none"] < right["likeliest"]
+    assert right["drawn"] < right["likeliest"] < right["genuine"]
+    loss = {kind: row["loss"]["mean"] for kind, row in at.items()}
+    assert loss["another"] > loss["none"] > loss["drawn"] > loss["genuine"]
+    assert loss["genuine"] > figures["limit"]["mean"]
+    for row in figures["rows"]:
+        assert len(row["seeds"]) == len(run["settings"]["seeds"])
+        assert row["right"]["mean"] == pytest.approx(
+            np.mean([one["right"] for one in row["seeds"]]), rel=1e-4
+        )
+
+
+@pytest.mark.concept("bleu")
+def test_the_committed_comparison_is_sure_on_all_sentences_only():
+    figures = corpora.results("seq2seq/evaluation.wmt17")["figures"]
+    assert len(figures["systems"]) == 6
+    assert len(figures["pairs"]) == 15
+    for row in figures["systems"]:
+        assert row["low"] < row["bleu"] < row["high"]
+    for pair in figures["pairs"]:
+        assert 0 < pair["low"] < pair["difference"] < pair["high"]
+    few, *_, everything = figures["smaller"]
+    assert few["low"] < 0 < few["high"]
+    assert everything["segments"] == 3004
+    assert everything["low"] > 0
 
 
 # --- the run ------------------------------------------------------------------
