@@ -2,9 +2,12 @@
 
 import numpy as np
 import pytest
+from numpy.testing import assert_allclose
 
 from benchmarks.seq2seq import run_toy_translation as run
-from nlp_dawn.seq2seq.attention import Translator, attention_kind
+from nlp_dawn.corpora import results
+from nlp_dawn.corpora.toy_language import ToyLanguage
+from nlp_dawn.seq2seq.attention import Translator, attention_kind, roll_out
 
 SMALL = run.SETTINGS | {
     "sentences": 3000,
@@ -19,6 +22,11 @@ SMALL = run.SETTINGS | {
 @pytest.fixture(scope="module")
 def task():
     return run.Task(SMALL)
+
+
+@pytest.fixture(scope="module")
+def toy():
+    return results(run.NAME)
 
 
 def _oracle(params, task, monkeypatch, wrong_from=None):
@@ -137,3 +145,69 @@ def test_a_short_training_is_on_its_way(task):
     assert all((w == w.astype(np.float16)).all() for w in params.values())
     assert 0 <= run.pointing(params, task) <= 1
     assert run.pointing(run.fresh("none", task), task) is None
+
+
+# --- The committed result ----------------------------------------------------
+
+
+def _kept(toy, model):
+    figures = toy["figures"]
+    row = next(r for r in figures["models"] if r["model"] == model)
+    translator = Translator(
+        run.unpacked(row["weights"]), bos=run.BOS, eos=run.EOS
+    )
+    return row, translator
+
+
+def _translated(toy, translator, sentence):
+    source, target = toy["figures"]["source"], toy["figures"]["target"]
+    ids = [*(source.index(w) for w in sentence.split()), run.EOS]
+    words, weights = roll_out(translator, [ids], max_length=40)
+    return tuple(target[i] for i in words[0] if i > run.EOS), weights
+
+
+@pytest.mark.concept("encoder-decoder")
+def test_the_result_says_that_attention_helps_and_more_so_on_long_sources(toy):
+    rows = {row["model"]: row for row in toy["figures"]["models"]}
+    assert list(rows) == list(run.MODELS)
+    last = toy["settings"]["places"]
+    gain = np.subtract(rows["bilinear"]["right"], rows["none"]["right"])
+    assert gain[last] > gain[0] + 0.2
+    pointing = {name: row["pointing"] for name, row in rows.items()}
+    assert pointing["additive"] > pointing["bilinear"] > pointing["dot"]
+    # Scheduled sampling: less harm by a wrong word, more wrong words.
+    assert rows["sampling"]["misled"][0] < rows["bilinear"]["misled"][0]
+    assert rows["sampling"]["free"][-1] < rows["bilinear"]["free"][-1]
+    limit = toy["figures"]["limit"]
+    assert all(row["nats"] > limit for row in rows.values())
+
+
+@pytest.mark.concept("attention-bilinear")
+def test_the_committed_translator_turns_the_order_around(toy):
+    # What the page says of its picture: 今天 is read off "today", the last
+    # word, then the place at "near", and only then the noun before it.
+    language = ToyLanguage(toy["settings"]["topics"])
+    sentence = "the fox near the tree sleeps today"
+    _, translator = _kept(toy, "bilinear")
+    chinese, weights = _translated(toy, translator, sentence)
+    assert chinese in language.translations(sentence.split())
+    looked = dict(zip(chinese, weights[0].argmax(axis=-1), strict=False))
+    words = sentence.split()
+    assert words[looked["今天"]] == "today"
+    assert words[looked["旁边"]] == "near"
+    assert words[looked["狐狸"]] == "fox"
+    assert looked["今天"] > looked["树"] > looked["狐狸"]
+
+
+@pytest.mark.concept("encoder-decoder")
+def test_the_committed_weights_are_those_that_were_measured(toy):
+    task = run.Task(toy["settings"])
+    row, translator = _kept(toy, "none")
+    assert run.held_out_loss(translator.params, task) == pytest.approx(
+        row["nats"], rel=1e-4
+    )
+    assert_allclose(
+        run.word_by_word(translator.params, task)["taught_mean"],
+        row["taught_mean"],
+        atol=2e-3,
+    )
