@@ -266,17 +266,16 @@ def segment_statistics(
     said = sequence_of_texts(hypotheses, "hypotheses")
     due = sequence_of_references(references, len(said))
     cut = tokenizer(tokenize)
-
-    def tokens(text: str) -> list[str]:
-        return cut((text.lower() if lowercase else text).rstrip())
-
-    said_tokens = [tokens(text) for text in said]
-    due_tokens = [[tokens(text) for text in texts] for texts in due]
+    if lowercase:
+        said = [text.lower() for text in said]
+        due = [[text.lower() for text in texts] for texts in due]
+    said_tokens = [cut(text.rstrip()) for text in said]
+    due_tokens = [[cut(text.rstrip()) for text in texts] for texts in due]
     lengths = np.array([len(h) for h in said_tokens], dtype=np.int64)
     statistics = np.zeros((len(said), 2 + 2 * max_order), dtype=np.int64)
     statistics[:, 0] = lengths
     statistics[:, 1] = [
-        closest_length(len(h), [len(r) for r in rs])
+        len(rs[0]) if len(rs) == 1 else closest_length(len(h), [*map(len, rs)])
         for h, rs in zip(said_tokens, due_tokens, strict=True)
     ]
     orders = np.arange(max_order)

@@ -191,6 +191,7 @@ def tokenize(text: str, rules: Tokenization) -> list[str]:
     >>> tokenize("Really?", "none"), tokenize("Really?", "13a")
     (['Really?'], ['Really', '?'])
     """
+    _check(text)
     return tokenizer(rules)(text)
 
 
@@ -216,13 +217,8 @@ def tokenizer(rules: Tokenization) -> Callable[[str], list[str]]:
     return _RULES[rules]
 
 
-def _tokenize_none(text: str) -> list[str]:
-    _check(text)
-    return text.split()
-
-
 _RULES: dict[str, Callable[[str], list[str]]] = {
-    "none": _tokenize_none,
+    "none": str.split,
     "13a": tokenize_13a,
     "zh": tokenize_zh,
 }
