@@ -111,9 +111,11 @@ def read_citations(path: Path) -> dict[str, Citation]:
 
 def _plain(text: str) -> str:
     """Return a field of a BibTeX file without its TeX."""
+    from pybtex.backends.plaintext import Backend
     from pybtex.richtext import Text
 
-    return str(Text.from_latex(text).render_as("text")).replace("--", "–")
+    # `render_as("text")` would look through all installed packages for it.
+    return str(Text.from_latex(text).render(Backend())).replace("--", "–")
 
 
 def _glued(app: "Sphinx", name: str) -> dict[str, Any]:

@@ -129,12 +129,14 @@ def linear_vae(
     r"""Minus the bound of a VAE whose two networks are matrices, exactly.
 
     .. math::
+        \begin{aligned}
         q(z \mid x) &= \mathcal N(x V, \operatorname{diag} v), \qquad
         p(x \mid z) = \mathcal N(z W, s^2 I), \qquad R = I - V W \\
         -\mathcal L &= \frac{\operatorname{tr}(R^\top S R)
         + \sum_k v_k \|W_k\|^2}{2 s^2} + \frac D2 \ln 2\pi s^2
         + \frac\beta2 \sum_k \left[(V^\top S V)_{kk} + v_k - 1
         - \ln v_k\right]
+        \end{aligned}
 
     Nothing is sampled: the expectations over z and over data of covariance S
     are done. So where training ends is a property of the bound itself, and

@@ -91,7 +91,7 @@ def linear_objective(values: npt.ArrayLike) -> Objective:
     Returns
     -------
     callable
-        ``y -> (values, backward)``; see :data:`Objective`.
+        ``y -> (values, backward)``, an objective.
 
     Examples
     --------
@@ -134,7 +134,7 @@ def bent_objective(values: npt.ArrayLike, bend: float) -> Objective:
     Returns
     -------
     callable
-        ``y -> (values, backward)``; see :data:`Objective`.
+        ``y -> (values, backward)``, an objective.
 
     Examples
     --------
@@ -243,7 +243,7 @@ def minimize_relaxed(
     Parameters
     ----------
     objective : callable
-        See :data:`Objective`.
+        ``y -> (values, backward)``, such as :func:`linear_objective`.
     logits : (..., K)
         Where to start.
     steps : int

@@ -87,11 +87,13 @@ def vae_language_model(
     r"""Read sentences, draw what they are about, and write them again.
 
     .. math::
+        \begin{aligned}
         h &= \mathrm{LSTM}(x)_n, \quad \mu = h W_\mu + b_\mu, \quad
         \ln \sigma^2 = h W_\sigma + b_\sigma, \quad
         z = \mu + \sigma \odot \varepsilon \\
         L &= -\sum_t \ln p_\theta(x_t \mid x_{<t}, z)
         + \beta \, \mathrm{KL}(q_\phi(z \mid x) \,\|\, p(z))
+        \end{aligned}
 
     The decoder, an LSTM too, gets z by two ways, each present if its
     parameters are: as its first state, :math:`c_0 = z W_b + b_b`,

@@ -28,8 +28,6 @@ def packed_matches(
     first; how often each text has them is the length of a run. An n-gram can
     only match if each of its words does: the others are not sorted at all.
 
-    :concept:`bleu`
-
     Parameters
     ----------
     hypotheses : S sequences of str
