@@ -171,9 +171,23 @@ def wings(key: str) -> dict[str, list[str]]:
         "notebook": [f"exercises/{key}.ipynb"],
         "tests": [f"tests/{part}/test_{chapter}.py"],
         "benchmark": [
-            f"benchmarks/{part}/run_{chapter}.py",
-            f"benchmarks/{part}/bench_{chapter}.py",
+            name for name, keys in benchmarked().items() if key in keys
         ],
+    }
+
+
+@cache
+def benchmarked() -> dict[str, set[str]]:
+    """Return the chapters whose results each run and each timing records.
+
+    A chapter may have several runs, which are named for what they run.
+    """
+    return {
+        path.relative_to(ROOT).as_posix(): set(
+            re.findall(r'"(\w+/\w+)\.[\w{}]+"', path.read_text("utf-8"))
+        )
+        for path in sorted(ROOT.glob("benchmarks/*/*.py"))
+        if path.name.startswith(("run_", "bench_"))
     }
 
 
@@ -200,7 +214,7 @@ def test_no_wing_is_without_its_concept_module():
         r"nlp_dawn/exercises/(?P<part>\w+)/(?P<chapter>\w+)\.py",
         r"solutions/(?P<part>\w+)/(?P<chapter>\w+)\.md",
         r"exercises/(?P<part>\w+)/(?P<chapter>\w+)\.ipynb",
-        r"benchmarks/(?P<part>\w+)/(?:run|bench)_(?P<chapter>\w+)\.py",
+        r"benchmarks/(?P<part>\w+)/bench_(?P<chapter>\w+)\.py",
         r"benchmarks/results/(?P<part>\w+)/(?P<chapter>\w+)\.\w+\.json",
     ]
     orphans = []
@@ -213,6 +227,14 @@ def test_no_wing_is_without_its_concept_module():
             if not is_module(f"nlp_dawn.{found['part']}.{found['chapter']}"):
                 orphans.append(name)
     assert not orphans
+
+
+def test_every_benchmark_is_of_a_chapter_of_its_part():
+    for name, keys in benchmarked().items():
+        assert keys, f"{name} records no result"
+        for key in keys:
+            assert is_module(f"nlp_dawn.{key.replace('/', '.')}"), (name, key)
+            assert name.split("/")[1] == key.split("/")[0]
 
 
 def test_every_concept_module_has_its_tests():

@@ -51,10 +51,10 @@ from nlp_dawn.latent.gumbel import (
     minimize_relaxed,
     optimal_baseline,
     plackett_luce_log_probability,
+    reinforce_gradients,
     relaxed_categorical_vae,
     relaxed_gradients,
     score_function_categorical_vae,
-    score_function_gradients,
     soft_embedding,
     soft_generation,
     stochastic_attention,
@@ -817,7 +817,7 @@ def test_reinforce_is_right_on_average_with_every_baseline(rng):
     noise = gumbel_noise((100_000, 3), rng=rng)
     variances = {}
     for baseline in (0.0, float(P @ F), optimal_baseline(np.log(P), F), 5.0):
-        estimates = score_function_gradients(
+        estimates = reinforce_gradients(
             np.log(P), F, noise=noise, baseline=baseline
         )
         _near(estimates, GRADIENT)
@@ -854,7 +854,7 @@ def test_the_numbers_of_the_erratum(rng):
     assert warm.std(axis=0).mean() == pytest.approx(0.25, abs=0.02)
     error = estimator_error(warm, GRADIENT)
     assert np.abs(error.mean - GRADIENT)[0] > 20 * error.standard_error[0]
-    reinforce = score_function_gradients(logits, F, noise=noise)
+    reinforce = reinforce_gradients(logits, F, noise=noise)
     assert reinforce.std(axis=0).max() == pytest.approx(1.07, abs=0.06)
     assert warm.std(axis=0).max() < reinforce.std(axis=0).max()
     assert reinforce.std(axis=0).max() < cold.std(axis=0).max()
@@ -952,7 +952,7 @@ def test_temperatures_are_annealed_from_start_to_end():
 def test_estimators_refuse_what_does_not_fit():
     noise = np.zeros((4, 3))
     with pytest.raises(ValueError, match=r"logits \(3,\), values \(2,\)"):
-        score_function_gradients(np.zeros(3), F[:2], noise=noise)
+        reinforce_gradients(np.zeros(3), F[:2], noise=noise)
     with pytest.raises(ValueError, match=r"logits \(2, 3\), values \(2, 3\)"):
         optimal_baseline(np.zeros((2, 3)), np.zeros((2, 3)))
     with pytest.raises(ValueError, match=r"logits \(3,\), noise \(3,\)"):
@@ -1426,7 +1426,7 @@ def test_dtypes_are_kept(rng, dtype):
     found.append(plackett_luce_log_probability([[0, 1]], logits))
     J, backward = expected_value(logits[0], values)
     found += [J, *backward()]
-    found.append(score_function_gradients(logits[0], values, noise=noise[:, 0]))
+    found.append(reinforce_gradients(logits[0], values, noise=noise[:, 0]))
     found.append(
         relaxed_gradients(
             logits[0], bent_objective(F, 1.0), noise=noise[:, 0], temperature=1

@@ -29,7 +29,7 @@ from nlp_dawn.latent.variational import (
     jensen_gap,
     kl_per_dimension,
     kl_to_standard_normal,
-    reparameterize,
+    sample_posterior,
 )
 
 reals = st.floats(-3, 3)
@@ -90,7 +90,7 @@ def test_the_kl_is_exactly_zero_at_the_prior_and_never_negative_beside_it():
 @pytest.mark.concept("gaussian-kl")
 def test_the_kl_matches_a_monte_carlo_mean_within_five_standard_errors(rng):
     mean, log_variance = np.array([0.7, -1.2]), np.array([-0.5, 0.8])
-    z, _ = reparameterize(
+    z, _ = sample_posterior(
         np.tile(mean, (20_000, 1)),
         np.tile(log_variance, (20_000, 1)),
         rng.standard_normal((20_000, 2)),
@@ -130,7 +130,7 @@ def test_the_density_matches_scipy(rng):
 @pytest.mark.concept("vae-lm")
 def test_the_sample_and_its_gradients_match_torch(rng):
     mean, log_variance, noise, dz = rng.standard_normal((4, 3, 5))
-    z, backward = reparameterize(mean, log_variance, noise)
+    z, backward = sample_posterior(mean, log_variance, noise)
     m, v = (torch.tensor(a, requires_grad=True) for a in (mean, log_variance))
     theirs = m + (v / 2).exp() * torch.tensor(noise)
     assert_allclose(z, theirs.detach().numpy(), rtol=1e-12)
@@ -138,7 +138,7 @@ def test_the_sample_and_its_gradients_match_torch(rng):
     for ours, their in zip(backward(dz), grads, strict=True):
         assert_allclose(ours, their.numpy(), rtol=1e-10, atol=1e-12)
     assert check_gradients(
-        lambda m, v: reparameterize(m, v, noise), mean, log_variance, rng=rng
+        lambda m, v: sample_posterior(m, v, noise), mean, log_variance, rng=rng
     ).passed
 
 
@@ -148,7 +148,7 @@ def test_sigma_is_the_standard_deviation_and_not_the_variance(rng):
     mean, std, noise = 1.5, 0.8, rng.standard_normal(3)
 
     def sample(log_variance):
-        z, backward = reparameterize(
+        z, backward = sample_posterior(
             np.full(3, mean), np.full(3, log_variance), noise
         )
         return z, backward
@@ -169,7 +169,7 @@ def test_sigma_is_the_standard_deviation_and_not_the_variance(rng):
     _, dlog_variance = backward(np.ones(3))
     assert_allclose(dlog_variance / std**2, noise / (2 * std), rtol=1e-12)
     # Half of the draws lie within 0.674 σ of the mean only if σ is the std.
-    z, _ = reparameterize(
+    z, _ = sample_posterior(
         np.zeros(40_000),
         np.full(40_000, math.log(std**2)),
         rng.standard_normal(40_000),
@@ -561,7 +561,7 @@ def test_the_straight_line_passes_closer_to_the_origin(rng):
          r"mean \(1,\), log_variance \(2,\)"),
         (lambda: kl_to_standard_normal(0.0, 0.0), ValueError, r"mean \(\)"),
         (lambda: kl_to_standard_normal(["a"], [0.0]), TypeError, "mean"),
-        (lambda: reparameterize([0.0], [0.0], [0.0, 1.0]), ValueError,
+        (lambda: sample_posterior([0.0], [0.0], [0.0, 1.0]), ValueError,
          r"mean \(1,\), noise \(2,\)"),
         (lambda: diagonal_log_density(0.0, 0.0, 0.0), ValueError, "single"),
         (lambda: LinearGaussian(1.0, 0.0), ValueError, "positive, got 0"),

@@ -46,8 +46,8 @@ from nlp_dawn.latent.gumbel._estimators import (
     annealed_temperature,
     estimator_error,
     optimal_baseline,
+    reinforce_gradients,
     relaxed_gradients,
-    score_function_gradients,
 )
 from nlp_dawn.latent.gumbel._relaxation import (
     concrete_log_density,
@@ -92,10 +92,10 @@ __all__ = [
     "minimize_relaxed",
     "optimal_baseline",
     "plackett_luce_log_probability",
+    "reinforce_gradients",
     "relaxed_categorical_vae",
     "relaxed_gradients",
     "score_function_categorical_vae",
-    "score_function_gradients",
     "soft_embedding",
     "soft_generation",
     "stochastic_attention",

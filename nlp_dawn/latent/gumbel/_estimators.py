@@ -14,7 +14,7 @@ from nlp_dawn.latent.gumbel._relaxation import gumbel_softmax, straight_through
 from nlp_dawn.typing import Array, floats
 
 
-def score_function_gradients(
+def reinforce_gradients(
     logits: npt.ArrayLike,
     values: npt.ArrayLike,
     *,
@@ -59,7 +59,7 @@ def score_function_gradients(
     Examples
     --------
     >>> noise = [[1.0, 0.0], [0.0, 1.0]]  # one draw of each class
-    >>> score_function_gradients([0.0, 0.0], [1.0, 3.0], noise=noise)
+    >>> reinforce_gradients([0.0, 0.0], [1.0, 3.0], noise=noise)
     array([[ 0.5, -0.5],
            [-1.5,  1.5]])
     """

@@ -26,7 +26,7 @@ from nlp_dawn.latent.variational._gaussian import (
     diagonal_log_density,
     kl_per_dimension,
     kl_to_standard_normal,
-    reparameterize,
+    sample_posterior,
 )
 from nlp_dawn.latent.variational._generation import (
     VAELanguageModel,
@@ -63,6 +63,6 @@ __all__ = [
     "jensen_gap",
     "kl_per_dimension",
     "kl_to_standard_normal",
-    "reparameterize",
+    "sample_posterior",
     "vae_language_model",
 ]

@@ -100,7 +100,7 @@ def kl_per_dimension(mean: npt.ArrayLike, log_variance: npt.ArrayLike) -> Array:
     return np.asarray(0.5 * (mean**2 + spread))
 
 
-def reparameterize(
+def sample_posterior(
     mean: npt.ArrayLike, log_variance: npt.ArrayLike, noise: npt.ArrayLike
 ) -> tuple[Array, Backward]:
     r"""Make a sample of a Gaussian out of a sample of the standard normal.
@@ -142,7 +142,7 @@ def reparameterize(
     --------
     A variance of 4 is a standard deviation of 2.
 
-    >>> z, backward = reparameterize([1.0], [2 * np.log(2)], [-0.5])
+    >>> z, backward = sample_posterior([1.0], [2 * np.log(2)], [-0.5])
     >>> z, backward(np.ones(1))
     (array([0.]), (array([1.]), array([-0.5])))
     """

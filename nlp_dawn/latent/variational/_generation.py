@@ -10,7 +10,7 @@ from nlp_dawn.foundations.classification import log_softmax
 from nlp_dawn.latent.variational._bound import importance_weighted_bound
 from nlp_dawn.latent.variational._gaussian import (
     diagonal_log_density,
-    reparameterize,
+    sample_posterior,
 )
 from nlp_dawn.latent.variational._network import (
     decode,
@@ -170,7 +170,7 @@ class VAELanguageModel:
         weights = np.empty((len(mean), samples), mean.dtype)
         for k in range(samples):
             noise = rng.standard_normal(mean.shape, mean.dtype)
-            z, _ = reparameterize(mean, log_variance, noise)
+            z, _ = sample_posterior(mean, log_variance, noise)
             log_q = diagonal_log_density(z, mean, log_variance)
             log_prior = diagonal_log_density(z, prior, prior)
             weights[:, k] = self.log_likelihood(ids, z) + log_prior - log_q

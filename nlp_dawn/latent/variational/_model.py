@@ -11,7 +11,7 @@ from nlp_dawn.foundations.classification import linear_cross_entropy
 from nlp_dawn.latent.variational._gaussian import (
     kl_per_dimension,
     kl_to_standard_normal,
-    reparameterize,
+    sample_posterior,
 )
 from nlp_dawn.latent.variational._network import (
     bag_of_words,
@@ -170,7 +170,7 @@ def vae_language_model(
     n_rows, n_words = len(ids), int(mask.sum())
 
     mean, log_variance, to_encoder = encode(params, targets, mask)
-    z, to_posterior = reparameterize(
+    z, to_posterior = sample_posterior(
         mean, log_variance, _noise(noise, mean, rng)
     )
     kl, to_kl = kl_to_standard_normal(mean, log_variance)  # (B,)

@@ -1,7 +1,7 @@
 """Time for corpus BLEU ÷ sacrebleu's, on real translations.
 
-``python -m benchmarks.seq2seq.bench_bleu`` takes about a minute and writes
-``results/seq2seq/evaluation.bench.json``.
+``python -m benchmarks.seq2seq.bench_evaluation`` takes about a minute and
+writes ``results/seq2seq/evaluation.bench.json``.
 
 Both get the same strings, three thousand segments of WMT17, and return the
 same double, which is checked for each. Ours is timed as a reader calls it, and
@@ -39,7 +39,7 @@ from nlp_dawn.seq2seq.evaluation import (
 )
 
 NAME = "seq2seq/evaluation.bench"
-COMMAND = "python -m benchmarks.seq2seq.bench_bleu"
+COMMAND = "python -m benchmarks.seq2seq.bench_evaluation"
 SEED = 0
 ROUNDS = 15
 SEGMENTS = 3000
