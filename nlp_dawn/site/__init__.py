@@ -11,6 +11,8 @@ import logging
 import os
 import re
 import shutil
+import socket
+import subprocess
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -95,12 +97,7 @@ def _prepare(app: "Sphinx", config: "Config") -> None:
             "installs it, or run `npm ci` in web/"
         )
     config.katex_js_path = str(built / "katex.min.js")
-    # Its Unix socket is there a moment before anyone listens: who connects in
-    # that moment is refused, the build fails, and the server never ends. The
-    # way over a port, which is for Windows, tries until it is answered.
-    katex.KaTeXServer.start_server_process = (
-        katex.KaTeXServer.start_network_socket
-    )
+    katex.KaTeXServer.start_server_process = _start_formula_server
     katex.STARTUP_TIMEOUT = katex.RENDER_TIMEOUT = 60.0  # a busy machine
 
     # The kernels inherit this: explore() draws all states of a figure, and a
@@ -121,6 +118,38 @@ def _prepare(app: "Sphinx", config: "Config") -> None:
             use_edit_page_button=True,
             use_issues_button=True,
         )
+
+
+def _start_formula_server(folder: Path, timeout: float) -> tuple[Any, Any]:
+    """Start KaTeX and connect to it, however long it takes to listen.
+
+    The socket's file is there a moment before anyone listens. The method that
+    this replaces is refused in that moment: the build fails and the server
+    never ends. (A port instead, as on Windows, costs 80 ms a formula: both
+    sides write in two pieces, and the second waits for an answer.)
+    """
+    from sphinxcontrib.katex import KaTeXServer
+
+    path = folder / "katex.sock"
+    process = subprocess.Popen(
+        KaTeXServer.build_command(socket=path),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd=folder,
+    )
+    given_up = time.monotonic() + timeout
+    while True:
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            connection.connect(str(path))
+        except (FileNotFoundError, ConnectionRefusedError):
+            connection.close()
+            if time.monotonic() > given_up or process.poll() is not None:
+                process.kill()
+                raise KaTeXServer.timeout_error(timeout) from None
+            time.sleep(0.001)
+        else:
+            return process, connection
 
 
 def _leave_out_other_chapters(config: "Config", project: "Project") -> None:

@@ -54,6 +54,16 @@ class BilingualSearch(SearchChinese):
         words = super().split(input)
         return [word for word in words if word.strip()]
 
+    def stem(self, word: str) -> str:
+        """Return the stem, or the word itself where little would be left.
+
+        The same answers as the method it replaces, which looks every word up
+        in a list of all words before it: a third of a build of this book.
+        """
+        whole = word.lower()
+        stem: str = self.stemmer.stemWord(whole)
+        return whole if len(whole) >= 3 > len(stem) else stem
+
 
 def write_dictionary(project: Project, path: Path) -> None:
     """Write the book's Chinese terms as a user dictionary for jieba."""
