@@ -114,10 +114,22 @@ class Library:
 
 
 class Torch:
-    """The contender that is written in torch."""
+    """The contender that is written in torch.
 
-    def __init__(self, problem: Problem) -> None:
+    Parameters
+    ----------
+    problem : Problem
+        What is searched.
+    flattened : bool
+        Find the candidates as the libraries for translation and generation
+        do: add the scores of the prefixes to all log-probabilities, lay those
+        of a source side by side, take the best 2B. Otherwise the best B + 1
+        words of every prefix are taken first, which is less work.
+    """
+
+    def __init__(self, problem: Problem, *, flattened: bool) -> None:
         self._problem = problem
+        self._flattened = flattened
         p = {
             name: torch.tensor(weight)
             for name, weight in problem.params.items()
@@ -148,6 +160,24 @@ class Torch:
         h = torch.tanh(summary @ p["bridge.W"] + p["bridge.b"])
         return h, memory, memory @ p["attention.W"]
 
+    def _candidates(
+        self, log_p: torch.Tensor, total: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Return each source's best sums, their prefixes and their words."""
+        k, (n, width) = self._problem.beam, total.shape
+        if self._flattened:
+            joint = log_p.view(n, width, -1) + total[:, :, None].float()
+            sums, order = joint.view(n, -1).topk(2 * k, dim=1)
+            n_words = log_p.shape[1]
+            return sums.double(), order // n_words, order % n_words
+        best, words = log_p.topk(k + 1, dim=1)
+        sums = total[:, :, None] + best.view(n, width, k + 1)
+        sums, order = sums.view(n, -1).sort(
+            dim=1, descending=True, stable=True
+        )
+        words = words.view(n, -1).gather(1, order)
+        return sums, order // (k + 1), words
+
     @torch.inference_mode()
     def search(self) -> list[Hypothesis]:
         """See `Contender`."""
@@ -167,14 +197,7 @@ class Torch:
             y = self._p["target.W"][tokens.view(-1)]
             h = self._cell(torch.cat([y, context], dim=1), h)
             log_p = torch.log_softmax(self._output(h), dim=-1)
-            # The best candidates of each source.
-            best, words = log_p.topk(k + 1, dim=1)
-            sums = total[:, :, None] + best.view(n, width, k + 1)
-            sums, order = sums.view(n, -1).sort(
-                dim=1, descending=True, stable=True
-            )
-            parent = order // (k + 1)
-            words = words.view(n, -1).gather(1, order)
+            sums, parent, words = self._candidates(log_p, total)
             ends = words == EOS
             penalty = length**ALPHA
             for i, place in ends[:, :k].nonzero().tolist():
@@ -238,7 +261,11 @@ def _set(
 
 def contenders(problem: Problem) -> dict[str, Contender]:
     """Return who searches."""
-    return {"ours": Library(problem), "torch": Torch(problem)}
+    return {
+        "ours": Library(problem),
+        "torch": Torch(problem, flattened=True),
+        "torch, row by row": Torch(problem, flattened=False),
+    }
 
 
 def compared(found: Mapping[str, list[Hypothesis]]) -> dict[str, Any]:
@@ -257,11 +284,13 @@ def compared(found: Mapping[str, list[Hypothesis]]) -> dict[str, Any]:
         If a hypothesis differs by a word, or by more than float32 explains.
     """
     gap = 0.0
-    for one, other in zip(found["ours"], found["torch"], strict=True):
-        if (one.tokens, one.finished) != (other.tokens, other.finished):
-            raise AssertionError(f"hypotheses differ: {one}, {other}")
-        apart = abs(one.log_probability - other.log_probability)
-        gap = max(gap, apart / abs(other.log_probability))
+    peers = [found[name] for name in found if name != "ours"]
+    for peer in peers:
+        for one, other in zip(found["ours"], peer, strict=True):
+            if (one.tokens, one.finished) != (other.tokens, other.finished):
+                raise AssertionError(f"hypotheses differ: {one}, {other}")
+            apart = abs(one.log_probability - other.log_probability)
+            gap = max(gap, apart / abs(other.log_probability))
     if not gap < LARGEST_GAP:
         raise AssertionError(f"log-probabilities differ by {gap}")
     return {
@@ -296,7 +325,9 @@ def measure(
             rng=rng,
             rest=rest,
         )
-        figures["works"][work] = [compare(seconds, "ours", "torch")]
+        figures["works"][work] = [
+            compare(seconds, "ours", peer) for peer in seconds if peer != "ours"
+        ]
     return figures | {"pools": recording.threads()}
 
 

@@ -7,7 +7,7 @@ from nlp_dawn.seq2seq.beam_search._arguments import whole_number
 from nlp_dawn.typing import Array, floats
 
 #: Columns of a block. A row of 8000 has 250 blocks.
-BLOCK = 32
+BLOCK = 16
 
 
 def largest_in_rows(x: npt.ArrayLike, k: int) -> tuple[Array, Array]:
