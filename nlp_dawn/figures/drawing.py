@@ -6,9 +6,11 @@ state is cut. So nothing jumps when a control moves, and panels stand on one
 line whether side by side or stacked.
 """
 
+import contextlib
 import io
 import re
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
@@ -121,28 +123,41 @@ class Painter:
             If it draws far outside its panel. What the draw function itself
             raises gets a note that names the state.
         """
+        with self._at(state):
+            sentence = self._draw(state)
+            boxes = [self._box(figure) for figure in self._figures]
+            panels = tuple(
+                tidy(svg(figure), f"{self.prefix}-{k}-")
+                for k, figure in enumerate(self._figures)
+            )
+        box = boxes[0]
+        for other in boxes[1:]:
+            box |= other
+        return Picture(panels, sentence, box)
+
+    def say(self, state: State) -> str:
+        """Return the sentence of one state, as :meth:`paint` would.
+
+        Most of the time of a painting goes into writing the SVG.
+        """
+        with self._at(state):
+            return self._draw(state)
+
+    @contextlib.contextmanager
+    def _at(self, state: State) -> Iterator[None]:
         from matplotlib import rc_context
 
         with rc_context(style.RC), warnings.catch_warnings():
             # The browser has fonts for Chinese; matplotlib only measures.
             warnings.filterwarnings("ignore", "Glyph .* missing from")
             try:
-                sentence = self._draw(state)
-                boxes = [self._box(figure) for figure in self._figures]
-                panels = tuple(
-                    tidy(svg(figure), f"{self.prefix}-{k}-")
-                    for k, figure in enumerate(self._figures)
-                )
+                yield
             except Exception as error:
                 error.add_note(
                     f"(while drawing figure {self.exploration.id!r} at "
                     f"{describe(state)})"
                 )
                 raise
-        box = boxes[0]
-        for other in boxes[1:]:
-            box |= other
-        return Picture(panels, sentence, box)
 
     def _draw(self, state: State) -> str:
         exploration = self.exploration

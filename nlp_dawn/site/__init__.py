@@ -48,6 +48,7 @@ def setup(app: "Sphinx") -> dict[str, Any]:
     app.connect("builder-inited", _prepare_builder, priority=900)
     app.connect("env-get-outdated", _find_stale_pages)
     app.connect("env-before-read-docs", _Progress().start)
+    app.connect("env-before-read-docs", _run_pages, priority=600)
     app.connect("html-page-context", _offer_notebook, priority=900)
     app.connect("html-page-context", _report_bad_formulas)
     # Before the others: an error raised here ends the build, and they clean up.
@@ -224,6 +225,15 @@ def _find_stale_pages(
         for name, key in now.items()
         if name in env.found_docs and before.get(name) not in (None, key)
     ]
+
+
+def _run_pages(
+    app: "Sphinx", env: "BuildEnvironment", docnames: list[str]
+) -> None:
+    """Run what has to run, several pages at a time."""
+    from nlp_dawn.site.execution import run_pages
+
+    run_pages(env, docnames)
 
 
 class _Progress:

@@ -1,10 +1,13 @@
 """The built book, and a browser that reports everything it asks for."""
 
+import contextlib
+import functools
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, Route, sync_playwright
@@ -116,10 +119,10 @@ class Visit:
         return width
 
 
-@pytest.fixture
-def visit(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Visit]:
-    """Return a page to be visited; parameters go to its browser context."""
-    context = browser.new_context(**getattr(request, "param", {}))
+@contextlib.contextmanager
+def _new_visit(browser: Browser, **settings: Any) -> Iterator[Visit]:
+    """Open an empty page; the settings go to its browser context."""
+    context = browser.new_context(**settings)
     visit = Visit(context.new_page())
 
     def ours_only(route: Route) -> None:
@@ -144,6 +147,21 @@ def visit(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Visit]:
     )
     yield visit
     context.close()
+
+
+@pytest.fixture
+def visit(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Visit]:
+    """Return a page to be visited; parameters go to its browser context."""
+    with _new_visit(browser, **getattr(request, "param", {})) as visit:
+        yield visit
+
+
+@pytest.fixture(scope="session")
+def new_visit(
+    browser: Browser,
+) -> Callable[..., contextlib.AbstractContextManager[Visit]]:
+    """Return what opens a page that several tests are to share."""
+    return functools.partial(_new_visit, browser)
 
 
 @pytest.fixture(scope="session")
