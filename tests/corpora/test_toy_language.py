@@ -92,6 +92,42 @@ def test_the_next_word_follows_bayes_from_whole_sentences():
     assert SMALL.next_distribution(prefix) == pytest.approx(expected)
 
 
+def test_what_follows_hidden_words_is_found_from_whole_sentences():
+    """Add up all sentences that agree at the words that are seen."""
+    words = max((w for w, _ in SMALL.sentences(7)), key=len)
+    hidden = np.arange(len(words)) % 3 != 1
+    rows = SMALL.distributions(words, hidden=hidden)
+    column = {word: i for i, word in enumerate((*SMALL.words, END))}
+    for t in range(len(words) + 1):
+        after = np.zeros(len(column))
+        for other, p in SMALL.sentences(7):
+            seen = [
+                o == w or h
+                for o, w, h in zip(other, words[:t], hidden, strict=False)
+            ]
+            if len(other) >= t and all(seen):
+                after[column[(*other, END)[t]]] += p
+        np.testing.assert_allclose(rows[t], after / after.sum(), atol=1e-9)
+
+
+def test_hiding_nothing_changes_nothing_and_hiding_all_tells_the_place():
+    first, second = (s.words for s in draw(2, seed=5))
+    nothing = np.zeros(len(first), bool)
+    np.testing.assert_allclose(
+        LANGUAGE.distributions(first, hidden=nothing),
+        LANGUAGE.distributions(first),
+        atol=1e-12,
+    )
+    n = min(len(first), len(second))
+    all_hidden = np.ones(n, bool)
+    np.testing.assert_array_equal(
+        LANGUAGE.distributions(first[:n], hidden=all_hidden),
+        LANGUAGE.distributions(second[:n], hidden=all_hidden),
+    )
+    with pytest.raises(ValueError, match=r"of 2 words .* got \(3,\)"):
+        LANGUAGE.distributions(first[:2], hidden=[True, False, True])
+
+
 def test_samples_have_the_probabilities_that_are_stated():
     n = 20_000
     counts = Counter(s.words for s in draw(n, seed=2, language=SMALL))

@@ -21,8 +21,13 @@ from nlp_dawn.latent.collapse import (
     linear_vae,
     ppca,
     sigmoid_schedule,
+    two_sentence_vae,
 )
-from nlp_dawn.latent.variational import LinearGaussian, kl_to_standard_normal
+from nlp_dawn.latent.variational import (
+    LinearGaussian,
+    bag_of_words_loss,
+    kl_to_standard_normal,
+)
 
 steps = st.integers(0, 10_000)
 
@@ -132,6 +137,124 @@ def test_labels_are_found_as_far_as_z_tells_them(rng):
     assert_allclose(same.mean, 0, atol=1e-12)
 
 
+# --- two sentences -----------------------------------------------------------
+
+needs = st.floats(0.1, 3)
+
+
+@pytest.mark.concept("posterior-collapse")
+@given(q=st.floats(0.01, 0.99), p=st.floats(0.01, 0.99), hidden=st.floats(0, 1))
+def test_two_sentences_cost_what_an_enumeration_says(q, p, hidden):
+    """ "yes yes" or "no no"; z names one; the second word's history hidden."""
+    joint = np.array([[q, 1 - q], [1 - q, q]]) / 2  # sentence, z
+    guess = np.log([[p, 1 - p], [1 - p, p]])  # ln p(first word | z)
+    seen, unseen = np.zeros((2, 2)), guess  # ln p(second word | first, z)
+    log_p = guess + (1 - hidden) * seen + hidden * unseen
+    kl = np.sum(joint * np.log(joint * 4))  # both marginals are 1/2
+    loss, _ = two_sentence_vae(
+        math.log(q / (1 - q)), math.log(p / (1 - p)), needed=1 + hidden
+    )
+    assert_allclose(loss, kl - np.sum(joint * log_p), rtol=1e-9)
+
+
+@pytest.mark.concept("posterior-collapse")
+@pytest.mark.concept("bow-loss")
+def test_a_bag_of_words_needs_both_words_of_the_two_sentences():
+    """Words 0 and 1, twice the same one: n grows by two per unit of weight."""
+    v, weight = 0.7, 0.4
+    logits = np.array([[v, 0.0]])  # by z = 0; the sentence is right or not
+    mask = np.ones((1, 2), bool)
+    right, _ = bag_of_words_loss(logits, [[0, 0]], mask)
+    wrong, _ = bag_of_words_loss(logits, [[1, 1]], mask)
+    q = 0.8
+    u = math.log(q / (1 - q))
+    without, _ = two_sentence_vae(u, v, needed=1)
+    added = weight * (q * right[0] + (1 - q) * wrong[0])
+    loss, _ = two_sentence_vae(u, v, needed=1 + 2 * weight)
+    assert_allclose(loss, without + added, rtol=1e-12)
+
+
+@pytest.mark.concept("posterior-collapse")
+@pytest.mark.parametrize(("needed", "beta"), [(1.0, 1.0), (1.7, 0.4)])
+def test_the_slopes_of_two_sentences_match_torch(rng, needed, beta):
+    u, v, dloss = rng.normal(0, 2, (3, 7))
+    loss, backward = two_sentence_vae(u, v, needed=needed, beta=beta)
+    a, b = (torch.tensor(x, requires_grad=True) for x in (u, v))
+    q = torch.sigmoid(a)
+    missed = torch.nn.functional.binary_cross_entropy_with_logits(
+        b, q, reduction="none"
+    )
+    left = torch.nn.functional.binary_cross_entropy_with_logits(
+        a, q, reduction="none"
+    )
+    theirs = needed * missed + beta * (math.log(2) - left)
+    assert_allclose(loss, theirs.detach().numpy(), rtol=1e-12)
+    grads = torch.autograd.grad(theirs, [a, b], torch.tensor(dloss))
+    for ours, their in zip(backward(dloss), grads, strict=True):
+        assert_allclose(ours, their.numpy(), rtol=1e-10, atol=1e-12)
+    assert check_gradients(
+        lambda *x: two_sentence_vae(*x, needed=needed, beta=beta),
+        u, v, rng=rng,
+    ).passed  # fmt: skip
+
+
+@pytest.mark.concept("posterior-collapse")
+@given(needed=needs, beta=needs)
+def test_being_ignored_is_a_minimum_where_the_weight_exceeds_the_need(
+    needed, beta
+):
+    """det of the second derivatives at 0 is n (β − n) / 16."""
+    h = 1e-4
+
+    def slopes(u, v):
+        _, backward = two_sentence_vae(u, v, needed=needed, beta=beta)
+        return np.array(backward()).ravel()
+
+    assert_allclose(slopes(0.0, 0.0), 0)
+    hessian = np.stack(
+        [(slopes(h, 0.0) - slopes(-h, 0.0)), slopes(0.0, h) - slopes(0.0, -h)]
+    ) / (2 * h)
+    determinant = np.linalg.det(hessian)
+    assert_allclose(determinant, needed * (beta - needed) / 16, atol=1e-6)
+    # And along the valley, where the decoder is right about the encoder, the
+    # loss is a straight line in what is told, with the slope β − n.
+    u = np.linspace(0, 5, 6)
+    loss, _ = two_sentence_vae(u, u, needed=needed, beta=beta)
+    told, _ = two_sentence_vae(u, u, needed=0, beta=1)
+    straight = needed * math.log(2) + (beta - needed) * told
+    assert_allclose(loss, straight, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.concept("kl-annealing")
+def test_where_it_makes_no_difference_annealing_decides():
+    """Once needed, at β = 1: the same valley, entered at either end."""
+
+    def train(ramp):
+        at = np.array([0.2, 0.1])
+        for step in range(3000):
+            _, backward = two_sentence_vae(
+                at[0], at[1], beta=linear_schedule(step, ramp)
+            )
+            at = at - 0.5 * np.array(backward())
+        told, _ = two_sentence_vae(at[0], at[0], needed=0)
+        loss, _ = two_sentence_vae(*at)
+        return float(told), float(loss)
+
+    (plain, plain_loss), (annealed, annealed_loss) = train(0), train(1000)
+    assert plain < 0.01
+    assert annealed > 0.5
+    assert_allclose([plain_loss, annealed_loss], math.log(2), atol=1e-4)
+
+
+def test_two_sentences_keep_the_type_and_overflow_nowhere():
+    far = np.array([0.0, 900.0, -900.0], np.float32)
+    loss, backward = two_sentence_vae(far, far)
+    assert loss.dtype == backward()[0].dtype == np.float32
+    assert_allclose(loss, math.log(2), rtol=1e-6)
+    empty, backward = two_sentence_vae([], [])
+    assert empty.shape == backward()[1].shape == (0,)
+
+
 # --- the linear VAE ----------------------------------------------------------
 
 
@@ -225,6 +348,40 @@ def test_training_ends_where_the_threshold_says(rng, noise):
     assert_allclose(-end.fun, best.log_likelihood, atol=1e-4)
 
 
+@pytest.mark.concept("kl-annealing")
+@pytest.mark.parametrize("beta", [0.3, 1.0, 2.5])
+def test_a_weight_of_the_divergence_is_a_variance_of_noise(rng, beta):
+    """β L(s²β) is L_β(s²), up to a constant: so the threshold is β s²."""
+    S, noise = covariance(rng), 0.9
+    W, V = rng.normal(size=(2, 5)), rng.normal(size=(5, 2))
+    log_variance = np.array([0.3, -0.8])
+    wider = noise * math.sqrt(beta)
+    differences = []
+    for scale in (1.0, 0.2):
+        at = scale * W, V, scale * log_variance
+        weighted, _ = linear_vae(*at, S, noise=noise, beta=beta)
+        noisy, _ = linear_vae(*at, S, noise=wider)
+        differences.append(weighted - beta * noisy)
+    assert_allclose(differences[0], differences[1], rtol=1e-10)
+    best = ppca(S, latent=5, noise=wider)
+    used = np.sort(best.eigenvalues)[::-1] > beta * noise**2
+    assert (best.active == used).all()
+    at = best.W, best.V, np.log(best.variances)
+    _, backward = linear_vae(*at, S, noise=noise, beta=beta)
+    for gradient in backward():
+        assert_allclose(gradient, 0, atol=1e-9)
+
+
+@pytest.mark.concept("posterior-collapse")
+def test_a_used_dimension_tells_half_the_logarithm_of_its_excess(rng):
+    S, noise = covariance(rng), 1.1
+    best = ppca(S, latent=5, noise=noise)
+    spread = np.diag(best.V.T @ S @ best.V)
+    kl = 0.5 * (spread + best.variances - 1 - np.log(best.variances))
+    excess = np.maximum(best.eigenvalues / noise**2, 1)
+    assert_allclose(kl, 0.5 * np.log(excess), atol=1e-9)
+
+
 @pytest.mark.concept("posterior-collapse")
 def test_ppca_agrees_with_scikit_learn(rng):
     data = (
@@ -261,6 +418,8 @@ ONE = np.ones((2, 1))
         (lambda: sigmoid_schedule(0, 3, 0.0), "width must be positive, got 0"),
         (lambda: cyclic_schedule(0, 0), "at least one step, got 0"),
         (lambda: cyclic_schedule(0, 3, 1.5), "from 0 to 1, got 1.5"),
+        (lambda: two_sentence_vae([0.0], 0.0), r"\(1,\), \(\)"),
+        (lambda: two_sentence_vae(0.0, 0.0, needed=-1), "needed -1, beta 1"),
         (lambda: active_units([1.0, 2.0]), r"got \(2,\)"),
         (lambda: active_units(ONE, threshold=-1), "got -1"),
         (lambda: latent_information(ONE, ONE, ONE[:1]),

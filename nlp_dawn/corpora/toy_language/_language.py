@@ -8,6 +8,7 @@ from itertools import accumulate
 from typing import TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from nlp_dawn.corpora.toy_language._beliefs import Belief, BeliefMachine
 from nlp_dawn.corpora.toy_language._grammar import END, Arc, Grammar, State
@@ -173,13 +174,18 @@ class ToyLanguage:
             {word: p for word, (p, _) in self._machine.edges[node].items()}
         )
 
-    def distributions(self, words: Sequence[str]) -> Array:
+    def distributions(
+        self, words: Sequence[str], *, hidden: npt.ArrayLike | None = None
+    ) -> Array:
         """Return the exact next-word distribution after every prefix.
 
         Parameters
         ----------
         words : sequence of str
             A sentence or the beginning of one; T words.
+        hidden : (T,) of bool, optional
+            True at words that the reader does not see. That there is a word,
+            and not the end, the reader knows.
 
         Returns
         -------
@@ -190,9 +196,32 @@ class ToyLanguage:
         Raises
         ------
         ValueError
-            If no sentence begins like that.
+            If no sentence begins like that, or `hidden` has another length.
         """
-        return self._machine.table[self._machine.walk(words)]
+        nodes = self._machine.walk(words)
+        if hidden is None:
+            return self._machine.table[nodes]
+        hidden = np.asarray(hidden, bool)
+        if hidden.shape != (len(words),):
+            raise ValueError(
+                f"hidden must say of {len(words)} words whether they are, "
+                f"got {hidden.shape}"
+            )
+        shares = np.zeros(len(self._machine.edges))  # where the reader may be
+        shares[0] = 1.0
+        rows = [shares @ self._machine.table]
+        for word, out_of_sight in zip(words, hidden, strict=True):
+            if out_of_sight:
+                after = shares @ self._machine.transitions
+            else:
+                after = np.zeros(len(shares))
+                for node in np.flatnonzero(shares):
+                    p, to = self._machine.edges[node].get(word, (0.0, None))
+                    if to is not None:
+                        after[to] += shares[node] * p
+            shares = after / after.sum()
+            rows.append(shares @ self._machine.table)
+        return np.stack(rows)
 
     def log_probability(self, words: Sequence[str]) -> float:
         """Return ln p of a whole sentence, its end included, in nats.

@@ -1,10 +1,11 @@
 """Posterior collapse: how to see it, and what is done against it.
 
 Schedules for the weight of the divergence (``_schedules``), measures of what
-a latent variable is used for (``_diagnosis``), and the linear case, where all
-of it has a closed form (``_linear``). The other two remedies,
-hidden words and the bag-of-words loss, belong to the model of
-:mod:`nlp_dawn.latent.variational`. Information is in nats.
+a latent variable is used for (``_diagnosis``), and two cases that can be
+solved: a language of two sentences (``_two_sentences``), and linear networks
+(``_linear``). The other two remedies, hidden words and the bag-of-words loss,
+belong to the model of :mod:`nlp_dawn.latent.variational`. Information is in
+nats.
 """
 
 from nlp_dawn.latent.collapse._diagnosis import (
@@ -18,6 +19,7 @@ from nlp_dawn.latent.collapse._schedules import (
     linear_schedule,
     sigmoid_schedule,
 )
+from nlp_dawn.latent.collapse._two_sentences import two_sentence_vae
 
 __all__ = [
     "PPCA",
@@ -29,4 +31,5 @@ __all__ = [
     "linear_vae",
     "ppca",
     "sigmoid_schedule",
+    "two_sentence_vae",
 ]
