@@ -16,22 +16,20 @@ interrupted goes on from there.
 import argparse
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
+from benchmarks.latent import vae_systems
+from benchmarks.latent.vae_systems import PAD, START, STOP, Remedies, parts_of
 from benchmarks.recording import Recording
 from nlp_dawn.corpora.toy_language import Sentence, ToyLanguage
-from nlp_dawn.foundations.optimization import Adam, Step, train
 from nlp_dawn.foundations.perceptrons import Vocabulary
 from nlp_dawn.latent.collapse import (
     active_units,
     label_information,
     latent_information,
-    linear_schedule,
 )
 from nlp_dawn.latent.variational import (
     VAELanguageModel,
@@ -41,12 +39,10 @@ from nlp_dawn.latent.variational import (
     interpolate,
     vae_language_model,
 )
-from nlp_dawn.recurrent.gradient_clipping import clip_by_global_norm
 from nlp_dawn.recurrent.recurrent_networks import pad_batch
-from nlp_dawn.typing import Array, Backward
+from nlp_dawn.typing import Array
 
 NAME = "latent/variational.toy"
-PAD, START, STOP = 0, 1, 2
 MARKS = ("<pad>", "<s>", "</s>")
 
 
@@ -158,29 +154,17 @@ def fit(
         for _ in range(settings.look_every):
             yield toy.batch(toy.language.sample(settings.batch_size, rng=rng))
 
-    def objective(
-        params: dict[str, Array], ids: Array, step: Step
-    ) -> tuple[Array, Backward]:
-        beta = linear_schedule(step.number, ramp)
-        result, backward = vae_language_model(
-            params, ids, beta=beta, rng=step.rng
-        )
-        return result.loss, backward
-
-    n_looks = settings.steps // settings.look_every
-    history = train(
-        objective,
+    history = vae_systems.fit(
+        vae_systems.vae_objective(Remedies(annealing=ramp), unknown=PAD),
         params,
         batches,
-        epochs=n_looks,
+        epochs=settings.steps // settings.look_every,
+        steps=settings.steps,
         learning_rate=settings.learning_rate,
+        clip=settings.clip,
         rng=rng,
-        optimizer=Adam(),
-        schedule=lambda step: 1 - 0.95 * step / settings.steps,
-        clip=partial(clip_by_global_norm, gamma=settings.clip),
         evaluate=lambda params: look(params, toy),
         checkpoint=None if checkpoints is None else checkpoints / f"{name}.npz",
-        progress=partial(tqdm, leave=False, disable=None),
     )
     curve = [
         {"step": (number + 1) * settings.look_every, **seen}
@@ -194,11 +178,7 @@ def look(params: dict[str, Array], toy: Language) -> dict[str, float]:
     result, _ = vae_language_model(
         params, toy.ids, rng=np.random.default_rng(3)
     )
-    return {
-        "elbo": result.elbo,
-        "reconstruction": float(result.reconstruction),
-        "kl": float(result.kl.mean()),
-    }
+    return parts_of(result)
 
 
 def examine(
@@ -243,9 +223,8 @@ def examine(
         settings.written, max_length=settings.longest, rng=rng
     )
     return {
+        **parts_of(result),
         "elbo": float(weights.mean(dtype=float)),
-        "reconstruction": float(result.reconstruction),
-        "kl": float(result.kl.mean()),
         "kl_per_dimension": result.kl_per_dimension.tolist(),
         "active": int(active_units(result.mean).sum()),
         "above": above(weights.mean(axis=1).astype(float)),
