@@ -84,7 +84,10 @@ class Settings(run_toy_vae.Settings):
 
     def recorded(self) -> dict[str, Any]:
         """Return the settings that this run uses, as JSON."""
-        settings = asdict(self) | {"estimators": ESTIMATORS}
+        settings = asdict(self) | {
+            "dropouts": [*self.dropouts],
+            "estimators": ESTIMATORS,
+        }
         for name in ("shown", "grid_end", "grid_points"):  # of a map
             del settings[name]
         return settings

@@ -102,6 +102,11 @@ class Settings:
             seed=self.seed,
         )
 
+    def recorded(self) -> dict[str, Any]:
+        """Return the settings as JSON."""
+        lists = {"shares": [*self.shares], "seeds": [*self.seeds]}
+        return asdict(self) | lists | {"estimators": ESTIMATORS}
+
     def systems(self, steps: int) -> dict[str, Remedies | float]:
         """Return the aids of every VAE, and what language models hide."""
         ramp = round(self.ramp * steps)
@@ -499,7 +504,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "beside language models without a latent variable",
         command=f"python -m {MODULE}",
         seed=settings.seed,
-        settings=asdict(settings) | {"estimators": ESTIMATORS},
+        settings=settings.recorded(),
         corpora=["tatoeba_cmn_eng"],
     )
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
