@@ -42,3 +42,36 @@ def floats(x: npt.ArrayLike, name: str) -> Array:
     if array.dtype.kind != "f":
         raise TypeError(f"{name} must hold real numbers, got {array.dtype}")
     return array
+
+
+def whole_number(value: object, name: str, least: int) -> int:
+    """Return a whole number that is not too small.
+
+    Parameters
+    ----------
+    value : int
+        The number.
+    name : str
+        What the caller's signature calls it, for the message.
+    least : int
+        The smallest number that makes sense.
+
+    Raises
+    ------
+    TypeError
+        If it is not a whole number.
+    ValueError
+        If it is too small.
+
+    Examples
+    --------
+    >>> whole_number(3, "order", 1)
+    3
+    """
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise TypeError(
+            f"{name} must be a whole number, got {type(value).__name__}"
+        )
+    if value < least:
+        raise ValueError(f"{name} must be at least {least}, got {value}")
+    return int(value)

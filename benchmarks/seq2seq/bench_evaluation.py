@@ -14,11 +14,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import sacrebleu  # type: ignore[import-not-found, unused-ignore]
-from sacrebleu.tokenizers.tokenizer_13a import (  # type: ignore[import-not-found, unused-ignore]
+import sacrebleu
+from sacrebleu.tokenizers.tokenizer_13a import (
     Tokenizer13a,
 )
-from sacrebleu.tokenizers.tokenizer_re import (  # type: ignore[import-not-found, unused-ignore]
+from sacrebleu.tokenizers.tokenizer_re import (
     TokenizerRegexp,
 )
 

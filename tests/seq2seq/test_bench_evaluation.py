@@ -2,8 +2,6 @@
 
 import pytest
 
-pytest.importorskip("sacrebleu")
-
 from benchmarks.seq2seq import bench_evaluation
 
 

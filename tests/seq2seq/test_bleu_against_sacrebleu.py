@@ -3,8 +3,10 @@
 import sys
 
 import pytest
+import sacrebleu
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sacrebleu import metrics
 
 from nlp_dawn import corpora
 from nlp_dawn.seq2seq.evaluation import (
@@ -13,9 +15,6 @@ from nlp_dawn.seq2seq.evaluation import (
     tokenize_13a,
     tokenize_zh,
 )
-
-sacrebleu = pytest.importorskip("sacrebleu")
-metrics = pytest.importorskip("sacrebleu.metrics")
 
 RULES = ["none", "13a", "zh"]
 

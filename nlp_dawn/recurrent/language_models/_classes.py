@@ -9,12 +9,9 @@ from nlp_dawn.foundations.classification import (
     log_softmax,
 )
 from nlp_dawn.foundations.perceptrons import RowGradient, xavier_uniform
-from nlp_dawn.recurrent.language_models._arguments import (
-    whole_number,
-    word_numbers,
-)
+from nlp_dawn.recurrent.language_models._arguments import word_numbers
 from nlp_dawn.recurrent.language_models._partition import WordClasses
-from nlp_dawn.typing import Array, Backward, floats
+from nlp_dawn.typing import Array, Backward, floats, whole_number
 
 
 def init_class_output(

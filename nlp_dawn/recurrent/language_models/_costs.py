@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from nlp_dawn.recurrent.language_models._arguments import whole_number
+from nlp_dawn.typing import whole_number
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,8 @@ from nlp_dawn.foundations.perceptrons import (
     tanh_layer,
     xavier_uniform,
 )
-from nlp_dawn.recurrent.language_models._arguments import (
-    whole_number,
-    word_numbers,
-)
-from nlp_dawn.typing import Array, Backward
+from nlp_dawn.recurrent.language_models._arguments import word_numbers
+from nlp_dawn.typing import Array, Backward, whole_number
 
 #: ``output(h, W, b, targets) -> (loss, backward)`` with
 #: ``backward(dloss) -> (dh, dW, db)``: an output layer and its loss in one.

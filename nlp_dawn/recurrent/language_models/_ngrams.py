@@ -8,11 +8,8 @@ from typing import Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from nlp_dawn.recurrent.language_models._arguments import (
-    whole_number,
-    word_numbers,
-)
-from nlp_dawn.typing import Array
+from nlp_dawn.recurrent.language_models._arguments import word_numbers
+from nlp_dawn.typing import Array, whole_number
 
 Smoothing = Literal["kneser-ney", "witten-bell", "add-k"]
 

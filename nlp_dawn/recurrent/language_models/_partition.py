@@ -7,11 +7,10 @@ import numpy as np
 import numpy.typing as npt
 
 from nlp_dawn.recurrent.language_models._arguments import (
-    whole_number,
     word_counts,
     word_numbers,
 )
-from nlp_dawn.typing import Array
+from nlp_dawn.typing import Array, whole_number
 
 Balance = Literal["root", "mass", "size"]
 

@@ -6,11 +6,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from nlp_dawn.recurrent.language_models._arguments import (
-    whole_number,
-    word_numbers,
-)
-from nlp_dawn.typing import Array, floats
+from nlp_dawn.recurrent.language_models._arguments import word_numbers
+from nlp_dawn.typing import Array, floats, whole_number
 
 
 class LanguageModel(Protocol):

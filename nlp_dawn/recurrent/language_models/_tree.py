@@ -13,11 +13,10 @@ from nlp_dawn.foundations.perceptrons import (
     xavier_uniform,
 )
 from nlp_dawn.recurrent.language_models._arguments import (
-    whole_number,
     word_counts,
     word_numbers,
 )
-from nlp_dawn.typing import Array, Backward, floats
+from nlp_dawn.typing import Array, Backward, floats, whole_number
 
 
 @dataclass(frozen=True)

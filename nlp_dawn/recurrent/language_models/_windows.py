@@ -7,12 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from nlp_dawn.foundations.classification import log_softmax
-from nlp_dawn.recurrent.language_models._arguments import (
-    whole_number,
-    word_numbers,
-)
+from nlp_dawn.recurrent.language_models._arguments import word_numbers
 from nlp_dawn.recurrent.language_models._neural import nnlm
-from nlp_dawn.typing import Array
+from nlp_dawn.typing import Array, whole_number
 
 
 def context_windows(

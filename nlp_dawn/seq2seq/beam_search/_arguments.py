@@ -12,17 +12,6 @@ from nlp_dawn.typing import Array, floats
 PENALTIES = ("power", "gnmt")
 
 
-def whole_number(value: object, name: str, least: int) -> int:
-    """Return a whole number that is not too small."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer):
-        raise TypeError(
-            f"{name} must be a whole number, got {type(value).__name__}"
-        )
-    if value < least:
-        raise ValueError(f"{name} must be at least {least}, got {value}")
-    return int(value)
-
-
 def exponent(alpha: object, kind: object) -> float:
     """Return the exponent of a penalty whose kind is known, too."""
     if isinstance(alpha, bool) or not isinstance(

@@ -9,7 +9,6 @@ from nlp_dawn.seq2seq.beam_search._arguments import (
     exponent,
     log_probabilities,
     not_positive,
-    whole_number,
 )
 from nlp_dawn.seq2seq.beam_search._hypotheses import Hypothesis, best_first
 from nlp_dawn.seq2seq.beam_search._largest import largest_in_rows
@@ -18,7 +17,7 @@ from nlp_dawn.seq2seq.beam_search._penalties import (
     best_attainable_score,
     length_penalty,
 )
-from nlp_dawn.typing import Array
+from nlp_dawn.typing import Array, whole_number
 
 
 class StepDecoder(Protocol):

@@ -3,8 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from nlp_dawn.seq2seq.beam_search._arguments import whole_number
-from nlp_dawn.typing import Array, floats
+from nlp_dawn.typing import Array, floats, whole_number
 
 #: Columns of a block. A row of 8000 has 250 blocks.
 BLOCK = 16

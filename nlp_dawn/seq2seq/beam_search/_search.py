@@ -11,7 +11,6 @@ from nlp_dawn.seq2seq.beam_search._arguments import (
     exponent,
     log_probabilities,
     not_positive,
-    whole_number,
 )
 from nlp_dawn.seq2seq.beam_search._hypotheses import (
     BeamSearch,
@@ -24,7 +23,7 @@ from nlp_dawn.seq2seq.beam_search._penalties import (
     best_attainable_score,
     length_penalty,
 )
-from nlp_dawn.typing import Array
+from nlp_dawn.typing import Array, whole_number
 
 #: When a beam search may stop before the maximum length.
 Stop = Literal["safe", "first", "never"]

@@ -85,39 +85,6 @@ def sequence_of_references(
     return lists
 
 
-def whole_number(value: object, name: str, least: int) -> int:
-    """Return a whole number that is not too small.
-
-    Parameters
-    ----------
-    value : int
-        The number.
-    name : str
-        What the caller's signature calls it, for the message.
-    least : int
-        The smallest number that makes sense.
-
-    Raises
-    ------
-    TypeError
-        If it is not a whole number.
-    ValueError
-        If it is too small.
-
-    Examples
-    --------
-    >>> whole_number(4, "max_order", 1)
-    4
-    """
-    if isinstance(value, bool) or not isinstance(value, int | np.integer):
-        raise TypeError(
-            f"{name} must be a whole number, got {type(value).__name__}"
-        )
-    if value < least:
-        raise ValueError(f"{name} must be at least {least}, got {value}")
-    return int(value)
-
-
 def generator(rng: object) -> np.random.Generator:
     """Return the generator, or say that it is none.
 

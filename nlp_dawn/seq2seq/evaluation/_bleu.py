@@ -11,12 +11,11 @@ import numpy as np
 from nlp_dawn.seq2seq.evaluation._arguments import (
     sequence_of_references,
     sequence_of_texts,
-    whole_number,
 )
 from nlp_dawn.seq2seq.evaluation._ngrams import clipped_counts, closest_length
 from nlp_dawn.seq2seq.evaluation._packed import packed_matches
 from nlp_dawn.seq2seq.evaluation._tokens import Tokenization, tokenizer
-from nlp_dawn.typing import Array
+from nlp_dawn.typing import Array, whole_number
 
 #: What is done about an order without a match.
 Smoothing: TypeAlias = Literal["none", "floor", "add-k", "exp"]

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from nlp_dawn.seq2seq.evaluation._arguments import generator, whole_number
+from nlp_dawn.seq2seq.evaluation._arguments import generator
 from nlp_dawn.seq2seq.evaluation._bleu import bleu_from_statistics
-from nlp_dawn.typing import Array
+from nlp_dawn.typing import Array, whole_number
 
 #: From the sums over some segments to a score.
 Score = Callable[[Array], float]

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from nlp_dawn.seq2seq.evaluation._arguments import whole_number
+from nlp_dawn.typing import whole_number
 
 Ngram = tuple[str, ...]
 
