@@ -196,3 +196,18 @@ def test_the_committed_output_layer_takes_less_time_and_memory(
             assert ratio(output_layers, threads, work, peer) < goal
         peaks = output_layers["1"]["memory_mib"][work]
         assert peaks["ours"] < 0.6 * min(peaks["torch"], peaks["clear"])
+
+
+@pytest.mark.concept("bleu")
+def test_the_committed_bleu_takes_a_third_of_the_time() -> None:
+    run = corpora.results("seq2seq/evaluation.bench")
+    works = run["figures"]["works"]
+    assert not run["modified"]
+    for work, goal in {
+        "between spaces": 0.33,
+        "between spaces, 2 references": 0.33,
+        "13a": 0.5,
+    }.items():
+        for peer in ("sacrebleu", "clear"):
+            assert ratio({"1": run["figures"]}, "1", work, peer) <= goal
+    assert set(works) == set(run["figures"]["scores"])

@@ -329,7 +329,7 @@ def keys(kind: str, page: str, last: int) -> list[str]:
     # All keys are tried on the demonstrations; a slider is a slider.
     more = page == DEMONSTRATION and last > 1
     others = ["ArrowRight", "PageDown", "PageUp"] if more else []
-    return ["End", "ArrowLeft", "Home", "ArrowRight", *others]
+    return ["Home", "ArrowRight", *others, "End", "ArrowLeft"]
 
 
 @every_figure
