@@ -420,6 +420,7 @@ ONE = np.ones((2, 1))
         (lambda: cyclic_schedule(0, 3, 1.5), "from 0 to 1, got 1.5"),
         (lambda: two_sentence_vae([0.0], 0.0), r"\(1,\), \(\)"),
         (lambda: two_sentence_vae(0.0, 0.0, needed=-1), "needed -1, beta 1"),
+        (lambda: two_sentence_vae(0.0, 0.0, beta=-2), "needed 1.0, beta -2"),
         (lambda: active_units([1.0, 2.0]), r"got \(2,\)"),
         (lambda: active_units(ONE, threshold=-1), "got -1"),
         (lambda: latent_information(ONE, ONE, ONE[:1]),
