@@ -1,12 +1,12 @@
 """VAE language models on real sentences, beside language models without z.
 
-The English sentences of Tatoeba, each once (`tatoeba_sentences`), are learned
-from by an LSTM language model; by a VAE language model of the same size as it
-is, with annealing, and with annealing and hidden input words; and, with *all*
-input words hidden, by a language model and by a VAE. The table that comes of it
-has the form of table 2 of Bowman et al. (2016), who used other, longer texts:
-its shape can be compared, its numbers cannot. Every system is trained from
-three seeds.
+Eight of ten thousand English sentences of Tatoeba (`tatoeba_sentences`) are
+learned from by an LSTM language model; by a VAE language model of the same size
+as it is, with annealing, and with annealing and hidden input words; and, with
+*all* input words hidden, by a language model and by a VAE. The table that comes
+of it has the form of table 2 of Bowman et al. (2016), who used other, longer
+texts: its shape can be compared, its numbers cannot. Every system is trained
+from three seeds.
 
 Fixed before the first run: the bound (β = 1) of the validation part is taken
 after every epoch, and the weights of the best epoch are kept. The system that
@@ -22,7 +22,6 @@ sentences, in a minute, and writes nothing.
 import argparse
 import hashlib
 import json
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
@@ -71,20 +70,20 @@ ESTIMATORS = {
 class Settings:
     """All choices of a run; the tuned ones by the validation part alone."""
 
-    shares: tuple[float, float, float] = (0.85, 0.05, 0.10)
+    shares: tuple[float, float, float] = (0.80, 0.08, 0.12)
     longest: int = 15
     min_count: int = 2
-    limit: int | None = None
+    limit: int | None = 10_000
     embedding: int = 64
     hidden: int = 128
     latent: int = 16
-    batch_size: int = 64
-    epochs: int = 12
-    learning_rate: float = 0.003
+    batch_size: int = 32
+    epochs: int = 10
+    learning_rate: float = 0.004
     clip: float = 5.0
     ramp: float = 0.5  # of all steps
-    word_dropout: float = 0.5
-    samples: int = 20
+    word_dropout: float = 0.4
+    samples: int = 10
     pairs: int = 6
     points: int = 7
     written: int = 12
@@ -273,7 +272,6 @@ def work(
         objective = vae_systems.vae_objective(remedies, unknown=UNKNOWN)
     else:
         objective = vae_systems.lm_objective(remedies, unknown=UNKNOWN)
-    start = time.process_time()
     history = vae_systems.fit(
         objective,
         params,
@@ -286,20 +284,19 @@ def work(
         evaluate=best,
         checkpoint=folder / f"{stem}.npz",
     )
-    seconds = time.process_time() - start
     validation = [seen["validation"] for seen in history.evaluations]
     _, params = best.kept()
     params = ready(params, remedies)
     found = read(params, test)
     posterior = found.pop("posterior", None)
-    again = read(params, train)
+    # As many sentences that were learned from: what they cost less is learned
+    # by heart.
+    again = read(params, Part(train.sentences[: len(test.sentences)]))
     row = {
         "seed": seed,
         "parameters": sum(weights.size for weights in params.values()),
         "best_epoch": int(np.argmin(validation)) + 1,
         "validation": validation,
-        # Of this process alone: a run that was interrupted took longer.
-        "cpu_seconds": seconds,
         "train": {
             key: again[key] for key in ("nll", "kl", "ppl") if key in again
         },
@@ -469,8 +466,7 @@ def line(name: str, row: dict[str, Any]) -> str:
     """Return the most important numbers of a row as text."""
     text = (
         f"{name:<29} seed {row['seed']}: nll {row['nll']:6.2f}, "
-        f"perplexity {row['ppl']:6.1f}, epoch {row['best_epoch']:2}, "
-        f"{row['cpu_seconds']:.0f} s"
+        f"perplexity {row['ppl']:6.1f}, epoch {row['best_epoch']:2}"
     )
     if "kl" in row:
         text += (

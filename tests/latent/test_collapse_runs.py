@@ -274,16 +274,16 @@ def test_parts_share_no_sentence_and_only_one_teaches_words():
         }
         for name, part in full.parts.items()
     }
-    assert min(map(len, texts.values())) > 900
+    assert min(map(len, texts.values())) > 700
     for one, other in itertools.combinations(known.values(), 2):
         assert not one & other
     used = np.concatenate(full.parts["train"].sentences)
     counts = np.bincount(used, minlength=len(words))
     assert (counts[UNKNOWN + 1 :] >= real_run.FULL.min_count).all()
     account: Any = full.account()
-    assert account["parts"]["train"]["unknown"] < 0.03
+    assert account["parts"]["train"]["unknown"] < 0.05
     n = sum(p["sentences"] for p in account["parts"].values())
-    assert 20_000 < n < 22_075
+    assert n == real_run.FULL.limit
     assert all(
         len(ids) <= real_run.FULL.longest + 2
         for part in full.parts.values()
@@ -340,13 +340,7 @@ def test_the_best_weights_are_kept_and_not_the_last(tmp_path):
 def test_a_short_real_run_breaks_off_and_ends_with_the_same_table(
     tmp_path, monkeypatch
 ):
-    def timeless(found: dict[str, Any]) -> dict[str, Any]:
-        for system in found["systems"]:
-            for part in (*system["seeds"], system["mean"], system["sd"]):
-                del part["cpu_seconds"]
-        return found
-
-    whole = timeless(real_run.run(SMALL, tmp_path / "whole"))
+    whole = real_run.run(SMALL, tmp_path / "whole")
     recorded(real_run.NAME, SMALL.recorded(), whole)
     real, calls = real_run.read, itertools.count()
 
@@ -359,7 +353,7 @@ def test_a_short_real_run_breaks_off_and_ends_with_the_same_table(
     with pytest.raises(KeyboardInterrupt):
         real_run.run(SMALL, tmp_path / "broken")
     monkeypatch.setattr(real_run, "read", real)
-    assert timeless(real_run.run(SMALL, tmp_path / "broken")) == whole
+    assert real_run.run(SMALL, tmp_path / "broken") == whole
     names = [system["name"] for system in whole["systems"]]
     assert names == list(SMALL.systems(1))
     for system in whole["systems"]:
@@ -428,3 +422,103 @@ def test_z_tells_no_more_than_it_costs_and_than_there_is_to_tell(toy):
         topic = np.array(system["information"])
         assert (topic <= told + slack).all()
         assert (topic <= np.array(system["kl"]) + slack).all()
+
+
+@pytest.mark.concept("posterior-collapse", "kl-annealing", "bow-loss")
+def test_the_plain_model_collapses_and_every_remedy_works_against_it(toy):
+    systems = by_name(toy)
+
+    def end(system: str, name: str) -> float:
+        return float(systems[system][name][-1])
+
+    assert end("plain", "kl") < 0.05
+    assert end("plain", "active_units") == 0
+    assert end("plain", "information") < 0.05
+    # Yet nothing is wrong with it as a language model: the bound of no other
+    # one is better.
+    plain = systems["plain"]["end"]["above"]
+    for system in systems.values():
+        above = system["end"]["above"]
+        assert above["nats"] > plain["nats"] - 5 * above["error"]
+    for name in ("annealing", "word dropout 0.5", "bag of words", "inputless"):
+        assert end(name, "kl") > 0.5
+        assert end(name, "active_units") >= 1
+        assert end(name, "latent_information") > 0.5
+    # The bag of words asks for what the topic decides.
+    assert end("bag of words", "information") > 0.5
+
+
+def test_the_committed_real_run_is_the_one_of_the_program(real):
+    assert real["settings"] == real_run.FULL.recorded()
+    figures = real["figures"]
+    systems = by_name(real)
+    assert list(systems) == list(real_run.FULL.systems(1))
+    test = figures["data"]["parts"]["test"]
+    for system in systems.values():
+        rows = system["seeds"]
+        assert [row["seed"] for row in rows] == [0, 1, 2]
+        for row in rows:
+            per_word = row["nll"] * test["sentences"] / test["words"]
+            assert row["ppl"] == pytest.approx(math.exp(per_word), rel=1e-4)
+        for name, of in (
+            ("mean", np.mean),
+            ("sd", lambda v: np.std(v, ddof=1)),
+        ):
+            assert system[name]["nll"] == pytest.approx(
+                of([row["nll"] for row in rows]), rel=1e-4, abs=1e-4
+            )
+
+
+@pytest.mark.concept("posterior-collapse")
+def test_z_of_real_sentences_tells_no_more_than_it_costs(real):
+    n = real["figures"]["data"]["parts"]["test"]["sentences"]
+    for system in by_name(real).values():
+        for row in system["seeds"]:
+            if "kl" not in row:
+                continue
+            assert row["nll"] == pytest.approx(
+                row["reconstruction"] + row["kl"], rel=1e-4
+            )
+            slack = 5 * row["mutual_information_error"]
+            assert row["mutual_information"] <= row["kl"] + slack
+            assert row["mutual_information"] <= math.log(n)
+            # More samples, a tighter bound; the noise is another one.
+            assert row["importance_weighted"] < row["nll"] + 0.1
+
+
+@pytest.mark.concept("posterior-collapse", "input-word-dropout")
+def test_the_table_has_the_shape_of_the_paper(real):
+    systems = by_name(real)
+
+    def gap(worse: str, better: str) -> float:
+        """Return by how many nats, in every seed at least."""
+        one, other = (
+            [row["nll"] for row in systems[name]["seeds"]]
+            for name in (worse, better)
+        )
+        return min(one) - max(other)
+
+    plain = systems["VAE"]["mean"]
+    assert plain["kl"] < 0.2
+    assert abs(plain["nll"] - systems["LSTM language model"]["mean"]["nll"]) < 1
+    assert gap("inputless language model", "LSTM language model") > 2
+    # Where the decoder sees no word, z is worth its price.
+    assert gap("inputless language model", "VAE, inputless decoder") > 0
+    inputless = systems["VAE, inputless decoder"]["mean"]
+    assert inputless["kl"] > 1 > plain["kl"]
+    assert inputless["active_units"] > plain["active_units"]
+    assert inputless["distinct"] > plain["distinct"]
+
+
+@pytest.mark.concept("vae-interpolation")
+def test_the_committed_ways_lead_between_sentences_that_were_held_out(real):
+    figures = real["figures"]
+    assert figures["writer"] == real_run.SHOWN
+    assert len(figures["interpolations"]) == real_run.FULL.pairs
+    for way in figures["interpolations"]:
+        assert way["from"] != way["to"]
+        assert len(way["steps"]) == real_run.FULL.points
+    # Where z is ignored, all points of the way are the same.
+    for way in figures["beside"]["VAE"]["interpolations"]:
+        assert len(set(way["steps"])) <= 3
+    assert len(figures["samples"]) == real_run.FULL.written
