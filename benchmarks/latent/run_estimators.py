@@ -420,7 +420,7 @@ def compare(
     for contender in CONTENDERS:
         if contender in QUIET:  # without noise M means nothing: one row
             choices = settings.samples[:1]
-        elif contender == "local":  # hardly any noise left at 8
+        elif contender == "local":  # M noises per sentence cost the most
             choices = tuple(M for M in settings.samples if M <= MOST_LOCAL)
         else:
             choices = settings.samples
