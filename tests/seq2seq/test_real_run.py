@@ -437,7 +437,7 @@ def test_a_killed_run_finds_the_same_numbers(jobs, tmp_path):
 def test_what_a_broken_off_epoch_has_left_does_no_harm(jobs, pairs, tmp_path):
     """Killed after the checkpoint, before the epoch was noted as finished."""
     for end in ("1", "best"):
-        path = tmp_path / f"plain.{Library.name}.{end}.npz"
+        path = tmp_path / f"plain.{OURS}.{end}.npz"
         path.write_bytes(b"half a check")
     job = run.work("plain", SMALL, pairs, tmp_path, say=lambda line: None)
     assert_array_equal(losses(job["library"]), losses(jobs["plain"]["library"]))
@@ -485,7 +485,7 @@ def test_the_quick_run_goes_through_and_writes_no_result(
 
 def test_every_question_gets_its_own_answer(jobs, pairs, folder):
     """In batches by length or alone, in order or not."""
-    params = run.kept(folder / f"attention.{Library.name}.best.npz")
+    params = run.kept(folder / f"attention.{OURS}.best.npz")
     questions = pairs.questions("test")
     found = translation_scores.search(params, questions, max_length=12)
     decoder = translation_scores.translator(params)
