@@ -96,6 +96,18 @@ def test_the_loss_is_that_of_the_remedies_at_this_step(vae, number, beta):
 
 
 @pytest.mark.concept("input-word-dropout")
+def test_words_are_hidden_from_the_decoder_that_is_trained(vae):
+    objective = vae_systems.vae_objective(
+        Remedies(word_dropout=1.0), unknown=UNKNOWN
+    )
+    loss, _ = objective(vae, IDS, step())
+    hidden, _ = vae_language_model(
+        vae_systems.blindfolded(vae, unknown=UNKNOWN), IDS, rng=step().rng
+    )
+    assert_allclose(loss, hidden.loss, rtol=1e-12)
+
+
+@pytest.mark.concept("input-word-dropout")
 def test_a_blindfolded_decoder_hides_all_words_by_itself(vae, rng):
     noise = rng.standard_normal((2, 2))
     blind = vae_systems.blindfolded(vae, unknown=UNKNOWN)
@@ -323,6 +335,15 @@ def test_who_knows_nothing_pays_the_logarithm_of_the_vocabulary():
         assert found["ppl"] == pytest.approx(n_words, rel=1e-4)
 
 
+@pytest.mark.parametrize("remedies", [0.0, Remedies()])
+def test_every_seed_starts_from_weights_of_its_own(remedies):
+    one, other = (
+        real_run.initial(remedies, V, SMALL, seed)["output.W"]
+        for seed in SMALL.seeds
+    )
+    assert not np.isclose(one, other).all()
+
+
 def test_the_best_weights_are_kept_and_not_the_last(tmp_path):
     best = real_run.Best(tmp_path / "best.npz", lambda p: float(p["w"] ** 2))
     for value in (3.0, -1.0, 2.0):
@@ -364,6 +385,14 @@ def test_a_short_real_run_breaks_off_and_ends_with_the_same_table(
             assert row["best_epoch"] == 1 + np.argmin(row["validation"])
     for way in whole["interpolations"]:
         assert len(way["steps"]) == SMALL.points
+    # What was trained to see no word is measured like that.
+    (path,) = (tmp_path / "whole").glob("VAE-inputless*.1.best.npz")
+    _, params = real_run.Best(path, float).kept()
+    part = SMALL.sentences().parts["test"]
+    blind = vae_systems.blindfolded(params, unknown=UNKNOWN)
+    row = whole["systems"][-1]["seeds"][1]
+    assert row["nll"] == real_run.read(blind, part)["nll"]
+    assert row["nll"] != real_run.read(params, part)["nll"]
 
 
 # --- what the committed runs found -------------------------------------------
