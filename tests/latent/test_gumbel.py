@@ -1471,3 +1471,12 @@ def test_backward_changes_nothing_and_may_be_called_twice(rng):
     assert_array_equal(logits, before[0])
     assert_array_equal(noise, before[1])
     assert logsumexp(np.log(P)) == pytest.approx(0)
+
+
+def test_the_first_weights_of_the_autoencoder_have_the_given_spread(rng):
+    params = init_categorical_vae(400, 8, rng=rng, scale=0.3)
+    for name in ("encoder.W", "decoder.W"):
+        w = params[name]
+        # A standard deviation from n numbers has the error σ/√(2n).
+        assert w.std() == pytest.approx(0.3, abs=5 * 0.3 / np.sqrt(2 * w.size))
+        assert abs(w.mean()) < 5 * 0.3 / np.sqrt(w.size)

@@ -1036,3 +1036,21 @@ def test_bad_rates_lengths_and_words_are_refused(rng):
         roll_out(translator, SOURCES, max_length=-1)
     with pytest.raises(ValueError, match="temperature must be positive, got 0"):
         Translator(translator.params, bos=1, eos=2, temperature=0)
+
+
+@pytest.mark.parametrize("attention", ["dot", "bilinear", "additive", None])
+def test_the_first_weights_are_spread_evenly_around_zero(rng, attention):
+    params = init_encoder_decoder(
+        500, 500, embedding=32, hidden=64, attention=attention, rng=rng
+    )
+    for name, w in params.items():
+        if w.ndim < 2:
+            continue
+        # The mean of n uniform numbers, and their variance, a third of the
+        # squared bound: within five standard errors.
+        bound = np.abs(w).max()
+        assert abs(w.mean()) < 5 * bound / np.sqrt(3 * w.size), name
+        if "U" not in name and "encoder" not in name and "decoder" not in name:
+            assert w.var() == pytest.approx(
+                bound**2 / 3, rel=10 / np.sqrt(w.size)
+            ), name
