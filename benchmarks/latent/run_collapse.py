@@ -3,10 +3,10 @@
 The same small VAE language model is trained twenty times: with 0, 25, 50, 75
 or 100 % of the decoder's input words hidden; each without another aid, with
 annealing of the divergence, with a bag-of-words loss, and with both. All start
-from the same weights, of one seed. Some times in training, sentences that were held out
-are read, and it is measured what their latent variable says: the divergence,
-the active units, the information about the sentence, and that about its topic,
-which no word names and the language knows exactly.
+from the same weights, of one seed. Some times in training, sentences that were
+held out are read, and it is measured what their latent variable says: the
+divergence, the active units, the information about the sentence, and that about
+its topic, which no word names and the language knows exactly.
 
 The bound is the true one (β = 1) and the decoder reads all words whenever it is
 measured, whatever is done in training; only a decoder that was trained to see
