@@ -248,6 +248,17 @@ def read(params: dict[str, Array], part: Part) -> dict[str, Any]:
     }
 
 
+def like(part: Part, other: Part) -> Part:
+    """Draw as many sentences from another part, of all places in it.
+
+    The corpus has its short sentences first.
+    """
+    rows = np.random.default_rng(7).choice(
+        len(other.sentences), len(part.sentences), replace=False
+    )
+    return Part([other.sentences[row] for row in rows])
+
+
 def work(
     name: str, seed: int, settings: Settings, folder: Path
 ) -> dict[str, Any]:
@@ -289,9 +300,8 @@ def work(
     params = ready(params, remedies)
     found = read(params, test)
     posterior = found.pop("posterior", None)
-    # As many sentences that were learned from: what they cost less is learned
-    # by heart.
-    again = read(params, Part(train.sentences[: len(test.sentences)]))
+    # What sentences that were learned from cost less is learned by heart.
+    again = read(params, like(test, train))
     row = {
         "seed": seed,
         "parameters": sum(weights.size for weights in params.values()),

@@ -320,6 +320,20 @@ def test_a_batch_is_a_share_of_the_sentences(rng):
 
 
 @needs_texts
+def test_what_was_learned_from_is_judged_by_sentences_as_long():
+    full = real_run.FULL.sentences()
+    test, train = full.parts["test"], full.parts["train"]
+    drawn = real_run.like(test, train)
+    assert len(drawn.sentences) == len(test.sentences)
+    assert len({id(ids) for ids in drawn.sentences}) == len(test.sentences)
+    lengths = [
+        np.array([len(ids) for ids in part.sentences]) for part in (drawn, test)
+    ]
+    error = math.hypot(*(n.std(ddof=1) / len(n) ** 0.5 for n in lengths))
+    assert abs(lengths[0].mean() - lengths[1].mean()) < 5 * error
+
+
+@needs_texts
 def test_who_knows_nothing_pays_the_logarithm_of_the_vocabulary():
     sentences = SMALL.sentences()
     n_words, part = len(sentences.vocabulary), sentences.parts["test"]
@@ -487,6 +501,8 @@ def test_the_committed_real_run_is_the_one_of_the_program(real):
         rows = system["seeds"]
         assert [row["seed"] for row in rows] == [0, 1, 2]
         for row in rows:
+            # Of sentences as long; a little is learned by heart.
+            assert 0.85 < row["train"]["nll"] / row["nll"] < 1.05
             per_word = row["nll"] * test["sentences"] / test["words"]
             assert row["ppl"] == pytest.approx(math.exp(per_word), rel=1e-4)
         for name, of in (
