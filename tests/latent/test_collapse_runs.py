@@ -371,7 +371,7 @@ def test_the_best_weights_are_kept_and_not_the_last(tmp_path):
 
 
 @needs_texts
-@pytest.mark.concept("vae-interpolation", "kl-annealing")
+@pytest.mark.concept("kl-annealing")
 def test_a_short_real_run_breaks_off_and_ends_with_the_same_table(
     tmp_path, monkeypatch
 ):
@@ -555,7 +555,6 @@ def test_the_table_has_the_shape_of_the_paper(real):
     assert inputless["distinct"] > plain["distinct"]
 
 
-@pytest.mark.concept("vae-interpolation")
 def test_the_committed_ways_lead_between_sentences_that_were_held_out(real):
     figures = real["figures"]
     assert figures["writer"] == real_run.SHOWN
