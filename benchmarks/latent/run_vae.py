@@ -1,12 +1,12 @@
 """VAE language models on real sentences, beside language models without z.
 
-Eight of ten thousand English sentences of Tatoeba (`tatoeba_sentences`) are
-learned from by an LSTM language model; by a VAE language model of the same size
-as it is, with annealing, and with annealing and hidden input words; and, with
-*all* input words hidden, by a language model and by a VAE. The table that comes
-of it has the form of table 2 of Bowman et al. (2016), who used other, longer
-texts: its shape can be compared, its numbers cannot. Every system is trained
-from three seeds.
+Eight thousand of ten thousand English sentences of Tatoeba
+(`tatoeba_sentences`) are learned from by an LSTM language model; by a VAE
+language model of the same size as it is, with annealing, and with annealing
+and hidden input words; and, with *all* input words hidden, by a language model
+and by a VAE. The table that comes of it has the form of table 2 of Bowman et
+al. (2016), who used other, longer texts: its shape can be compared, its
+numbers cannot. Every system is trained from three seeds.
 
 Fixed before the first run: the bound (β = 1) of the validation part is taken
 after every epoch, and the weights of the best epoch are kept. The system that
