@@ -501,8 +501,8 @@ def test_the_committed_real_run_is_the_one_of_the_program(real):
         rows = system["seeds"]
         assert [row["seed"] for row in rows] == [0, 1, 2]
         for row in rows:
-            # Of sentences as long; a little is learned by heart.
-            assert 0.85 < row["train"]["nll"] / row["nll"] < 1.05
+            # Of sentences as long; part of it is learned by heart.
+            assert 0.7 < row["train"]["nll"] / row["nll"] < 1
             per_word = row["nll"] * test["sentences"] / test["words"]
             assert row["ppl"] == pytest.approx(math.exp(per_word), rel=1e-4)
         for name, of in (
