@@ -12,7 +12,7 @@ Fixed before the first run: the bound (β = 1) of the validation part is taken
 after every epoch, and the weights of the best epoch are kept. The system that
 writes the sentences between two others is the third VAE, of the first seed.
 
-``python -m benchmarks.latent.run_vae`` takes about half an hour on two cores
+``python -m benchmarks.latent.run_vae`` takes about ten minutes on two cores
 and writes ``results/latent/collapse.tatoeba.json``. It may be interrupted at
 any time: started again, it goes on from the epochs that were finished, and
 finds the same numbers. ``--quick`` makes the same run on a small part of the
