@@ -24,7 +24,6 @@ there.
 """
 
 import argparse
-import hashlib
 import json
 import math
 from collections.abc import Sequence
@@ -36,6 +35,7 @@ import numpy as np
 from tqdm import tqdm
 
 from benchmarks.recording import Recording
+from benchmarks.running import folder_of
 from nlp_dawn.corpora.toy_language import Sentence, ToyLanguage
 from nlp_dawn.foundations.classification import logsumexp, one_hot
 from nlp_dawn.foundations.divergence import kl_divergence
@@ -111,9 +111,7 @@ class Settings:
     @property
     def folder(self) -> Path:
         """Where what is trained is kept: another one for other settings."""
-        text = json.dumps(asdict(self), sort_keys=True)
-        digest = hashlib.sha256(text.encode()).hexdigest()[:12]
-        return ROOT / "_build" / "runs" / f"categorical_vae-{digest}"
+        return folder_of("categorical_vae", asdict(self))
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,6 @@ and finds the same numbers. ``--quick`` trains for a few steps only, and writes
 nothing.
 """
 
-import argparse
-import hashlib
-import json
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
@@ -37,6 +34,7 @@ from benchmarks.latent import run_toy_vae, vae_systems
 from benchmarks.latent.run_toy_vae import Language, entropy_of
 from benchmarks.latent.vae_systems import PAD, START, STOP, Remedies, parts_of
 from benchmarks.recording import RESULTS, Recording
+from benchmarks.running import folder_of, parser_of
 from nlp_dawn.latent.collapse import (
     active_units,
     label_information,
@@ -48,7 +46,6 @@ from nlp_dawn.typing import Array
 
 NAME = "latent/collapse.toy"
 MODULE = "benchmarks.latent.run_collapse"
-RUNS = Path(__file__).resolve().parents[2] / "_build" / "runs"
 #: The language marks no unknown word. Padding is never read where a word is
 #: paid for, so its vector is free to stand for a hidden one.
 HIDDEN = PAD
@@ -94,9 +91,7 @@ class Settings(run_toy_vae.Settings):
 
     def folder(self, root: Path) -> Path:
         """Return where a run with these choices keeps what is finished."""
-        text = json.dumps(asdict(self), sort_keys=True)
-        digest = hashlib.sha256(text.encode()).hexdigest()[:8]
-        return root / f"collapse-{digest}"
+        return folder_of("collapse", asdict(self), root)
 
 
 FULL = Settings()
@@ -235,19 +230,7 @@ def row(system: dict[str, Any]) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run, or go on; see the top of the file."""
-    parser = argparse.ArgumentParser(
-        prog=f"python -m {MODULE}", description=__doc__.split("\n")[0]
-    )
-    parser.add_argument(
-        "--quick", action="store_true", help="a small run that writes nothing"
-    )
-    parser.add_argument(
-        "--folder",
-        type=Path,
-        default=RUNS,
-        help="where to keep what is finished",
-    )
-    chosen = parser.parse_args(arguments)
+    chosen = parser_of(MODULE, __doc__).parse_args(arguments)
     settings = QUICK if chosen.quick else FULL
     recording = Recording(
         NAME,

@@ -30,7 +30,6 @@ be stopped, and goes on where it was; ``--fresh`` begins anew.
 
 import argparse
 import dataclasses
-import hashlib
 import json
 import math
 import shutil
@@ -47,6 +46,7 @@ from scipy.sparse.linalg import svds  # type: ignore[import-untyped]
 from tqdm import tqdm
 
 from benchmarks.recording import Recording
+from benchmarks.running import folder_of
 from nlp_dawn import corpora
 from nlp_dawn.foundations.divergence import gaussian_kl
 from nlp_dawn.foundations.optimization import Adam
@@ -98,9 +98,7 @@ class Settings:
 
     def folder(self) -> Path:
         """Return where finished trainings are kept."""
-        text = json.dumps(dataclasses.asdict(self), sort_keys=True)
-        digest = hashlib.sha256(text.encode()).hexdigest()[:8]
-        return ROOT / "_build" / "runs" / f"estimators-{digest}"
+        return folder_of("estimators", dataclasses.asdict(self))
 
 
 @dataclass(frozen=True, eq=False)

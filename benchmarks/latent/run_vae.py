@@ -8,11 +8,12 @@ and by a VAE. The table that comes of it has the form of table 2 of Bowman et
 al. (2016), who used other, longer texts: its shape can be compared, its
 numbers cannot. Every system is trained from three seeds.
 
-Fixed before the first run are two rules: the bound (β = 1) of the validation part is taken
-after every epoch, and the weights of the best epoch are kept; and the system
-that writes the sentences between two others is the third VAE, of the first
-seed. The sizes, the step size and the rate of dropout were chosen after two
-short runs that printed the test figures too: so these are not quite unseen.
+Fixed before the first run are two rules: the bound (β = 1) of the validation
+part is taken after every epoch, and the weights of the best epoch are kept;
+and the system that writes the sentences between two others is the third VAE,
+of the first seed. The sizes, the step size and the rate of dropout were chosen
+after two short runs that printed the test figures too: so these are not quite
+unseen.
 
 ``python -m benchmarks.latent.run_vae`` takes about ten minutes on two cores
 and writes ``results/latent/collapse.tatoeba.json``. It may be interrupted at
@@ -21,9 +22,6 @@ finds the same numbers. ``--quick`` makes the same run on a small part of the
 sentences, in a minute, and writes nothing.
 """
 
-import argparse
-import hashlib
-import json
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
@@ -40,6 +38,7 @@ from benchmarks.latent import tatoeba_sentences, vae_systems
 from benchmarks.latent.tatoeba_sentences import UNKNOWN, Part, Sentences
 from benchmarks.latent.vae_systems import PAD, START, STOP, Remedies
 from benchmarks.recording import RESULTS, Recording
+from benchmarks.running import folder_of, parser_of
 from nlp_dawn.latent.collapse import active_units, latent_information
 from nlp_dawn.latent.variational import (
     VAELanguageModel,
@@ -53,7 +52,6 @@ from nlp_dawn.typing import Array
 
 NAME = "latent/collapse.tatoeba"
 MODULE = "benchmarks.latent.run_vae"
-RUNS = Path(__file__).resolve().parents[2] / "_build" / "runs"
 #: Which VAE writes between sentences, and which others beside it.
 SHOWN = "VAE, annealing, word dropout"
 BESIDE = ("VAE", "VAE, inputless decoder")
@@ -122,9 +120,7 @@ class Settings:
 
     def folder(self, root: Path) -> Path:
         """Return where a run with these choices keeps what is finished."""
-        text = json.dumps(asdict(self), sort_keys=True)
-        digest = hashlib.sha256(text.encode()).hexdigest()[:8]
-        return root / f"vae-{digest}"
+        return folder_of("vae", asdict(self), root)
 
 
 FULL = Settings()
@@ -492,19 +488,7 @@ def line(name: str, row: dict[str, Any]) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run, or go on; see the top of the file."""
-    parser = argparse.ArgumentParser(
-        prog=f"python -m {MODULE}", description=__doc__.split("\n")[0]
-    )
-    parser.add_argument(
-        "--quick", action="store_true", help="a small run that writes nothing"
-    )
-    parser.add_argument(
-        "--folder",
-        type=Path,
-        default=RUNS,
-        help="where to keep what is finished",
-    )
-    chosen = parser.parse_args(arguments)
+    chosen = parser_of(MODULE, __doc__).parse_args(arguments)
     settings = QUICK if chosen.quick else FULL
     recording = Recording(
         NAME,

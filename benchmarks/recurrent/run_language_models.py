@@ -20,7 +20,6 @@ the same models against the exact limit of the toy language.
 
 import argparse
 import dataclasses
-import hashlib
 import json
 import os
 import shutil
@@ -49,6 +48,7 @@ from benchmarks.recurrent.contenders import (
     Torch,
     asked,
 )
+from benchmarks.running import folder_of
 from nlp_dawn.recurrent.language_models import NGram, perplexity
 from nlp_dawn.typing import Array
 
@@ -122,9 +122,7 @@ class Settings:
         """
         choices = dataclasses.asdict(self)
         choices["learning_rates"] = self.learning_rates[model]
-        text = json.dumps(choices, sort_keys=True)
-        digest = hashlib.sha256(text.encode()).hexdigest()[:8]
-        return ROOT / "_build" / "runs" / f"language_models-{model}-{digest}"
+        return folder_of(f"language_models-{model}", choices)
 
 
 FULL = Settings()

@@ -172,9 +172,7 @@ class Torch:
             return sums.double(), order // n_words, order % n_words
         best, words = log_p.topk(k + 1, dim=1)
         sums = total[:, :, None] + best.view(n, width, k + 1)
-        sums, order = sums.view(n, -1).sort(
-            dim=1, descending=True, stable=True
-        )
+        sums, order = sums.view(n, -1).sort(dim=1, descending=True, stable=True)
         words = words.view(n, -1).gather(1, order)
         return sums, order // (k + 1), words
 

@@ -25,7 +25,6 @@ pairs, in a minute, and writes nothing.
 
 import argparse
 import dataclasses
-import hashlib
 import json
 import os
 import shutil
@@ -44,6 +43,7 @@ import torch
 from tqdm import tqdm
 
 from benchmarks.recording import RESULTS, Recording, threads
+from benchmarks.running import folder_of, parser_of
 from benchmarks.seq2seq import translation_pairs, translation_scores
 from benchmarks.seq2seq.translation_models import (
     Contender,
@@ -127,9 +127,7 @@ class Settings:
 
     def folder(self, root: Path) -> Path:
         """Return where a run with these choices keeps what is finished."""
-        text = json.dumps(dataclasses.asdict(self), sort_keys=True)
-        digest = hashlib.sha256(text.encode()).hexdigest()[:8]
-        return root / f"translation-{digest}"
+        return folder_of("translation", dataclasses.asdict(self), root)
 
 
 FULL = Settings()
@@ -146,7 +144,6 @@ QUICK = Settings(
     max_length=20,
     resamples=100,
 )
-RUNS = ROOT / "_build" / "runs"
 
 
 # --- one translator ----------------------------------------------------------
@@ -395,20 +392,9 @@ def start_worker(model: str, slot: int, quick: bool, root: Path) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run, or go on; see the top of the file."""
-    parser = argparse.ArgumentParser(
-        prog=f"python -m {MODULE}", description=__doc__.split("\n")[0]
-    )
-    parser.add_argument(
-        "--quick", action="store_true", help="a small run that writes nothing"
-    )
+    parser = parser_of(MODULE, __doc__)
     parser.add_argument(
         "--fresh", action="store_true", help="forget what is finished"
-    )
-    parser.add_argument(
-        "--folder",
-        type=Path,
-        default=RUNS,
-        help="where to keep what is finished",
     )
     # What the workers are started with:
     parser.add_argument("--model", choices=JOBS, help=argparse.SUPPRESS)
