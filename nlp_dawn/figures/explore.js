@@ -79,7 +79,55 @@
       for (const approach of ["pointerenter", "focusin"]) {
         this.addEventListener(approach, () => this.#load(), { once: true });
       }
+      const copy = this.querySelector(".tools button");
+      copy.addEventListener("click", () => this.#copy(copy));
       this.dataset.ready = "";
+      const asked = this.#asked();
+      if (Object.keys(asked).length) this.show(asked);
+    }
+
+    // The part of the state that the page's address asks for, as in
+    // ?softmax-temperature.tau=0.5. A value that is not on the grid is
+    // passed over: the link is older than the figure.
+    #asked() {
+      const address = new URLSearchParams(location.search);
+      const state = {};
+      for (const { name, values } of this.#controls) {
+        const text = address.get(this.#parameter(name))?.trim();
+        const value = values.find(
+          (one) =>
+            String(one) === text ||
+            (typeof one === "number" && text && one === Number(text)),
+        );
+        if (value !== undefined) state[name] = value;
+      }
+      return state;
+    }
+
+    #parameter(name) {
+      return `${this.id.replace(/^figure-/, "")}.${name}`;
+    }
+
+    // The address of this page, with this figure as it is now.
+    get link() {
+      const address = new URL(location.href);
+      for (const [name, value] of Object.entries(this.state)) {
+        address.searchParams.set(this.#parameter(name), value);
+      }
+      address.hash = this.id;
+      return address.href;
+    }
+
+    async #copy(button) {
+      const status = button.parentElement.querySelector("[role=status]");
+      const link = this.link;
+      try {
+        await navigator.clipboard.writeText(link);
+        status.textContent = "Copied. It opens the figure as it is now.";
+      } catch {
+        // Not every browser lets a page write there: to be copied by hand.
+        status.textContent = link;
+      }
     }
 
     // Where each control stands, as places in its list of values.

@@ -102,6 +102,9 @@ def markup(exploration: Exploration) -> str:
         f'{escape(max((p.sentence for p in pictures), key=len))}">'
         f'<p id="{anchor}-sentence" aria-live="polite" aria-atomic="true">'
         f"{escape(first.sentence)}</p></div>\n"
+        '<p class="tools"><button type="button" aria-label="Copy link to this'
+        ' figure as it is now">Copy link</button> <span role="status"></span>'
+        "</p>\n"
         "</figure>\n"
         f"{described}"
         f'<script type="text/plain" class="figure-states" data-encoding='

@@ -566,6 +566,69 @@ def test_a_printed_figure_shows_the_state_it_is_in(visit, open_figure):
     assert figure.locator(".value").inner_text() == "3.0"
 
 
+def test_a_link_opens_the_page_with_the_figure_as_it_was(
+    visit, demonstration_page
+):
+    visit.page.add_init_script(
+        "Object.defineProperty(navigator, 'clipboard', {value:"
+        "{writeText: async (text) => { window.copied = text; }}})"
+    )
+    _open(visit, demonstration_page)
+    figure = _found(visit, "figure-demo-fit")
+    figure.evaluate("figure => figure.show({mean: 3, swap: true})")
+    sentence = figure.locator(".sentence p").inner_text()
+    assert "+3.00, KL(q‖p)" in sentence
+    copy = figure.get_by_role("button", name="Copy link to this figure")
+    copy.focus()
+    visit.page.keyboard.press("Enter")
+    status = figure.get_by_role("status")
+    status.filter(has_text="Copied").wait_for()
+    link = visit.page.evaluate("window.copied")
+    assert link == (
+        f"{demonstration_page.as_uri()}"
+        "?demo-fit.mean=3&demo-fit.swap=true#figure-demo-fit"
+    )
+
+    # A link from there keeps what the address says of other figures.
+    visit.page.goto(link)
+    figure.locator("p", has_text="+3.00, KL(q‖p)").wait_for()
+    assert figure.evaluate("f => f.state") == {"mean": 3, "swap": True}
+    assert figure.locator(".value").inner_text() == "3.0"
+    other = _found(visit, "figure-demo-temperature")
+    both = other.evaluate("figure => figure.link")
+    visit.page.goto(both)
+    figure.locator("p", has_text="+3.00, KL(q‖p)").wait_for()
+    assert both.endswith("#figure-demo-temperature")
+    assert visit.wrong() == []
+
+
+@pytest.mark.parametrize("value", ["0.123", "", "NaN", "many", "<b>"])
+def test_an_address_that_asks_for_an_unknown_state_is_passed_over(
+    visit, demonstration_page, value
+):
+    address = f"{demonstration_page.as_uri()}?demo-fit.mean={value}&demo-fit=1"
+    visit.page.goto(address)
+    figure = _found(visit, "figure-demo-fit")
+    first = figure.evaluate("figure => figure.state")
+    visit.page.goto(demonstration_page.as_uri())
+    assert figure.evaluate("figure => figure.state") == first
+    assert visit.wrong() == []
+
+
+def test_who_may_not_write_to_the_clipboard_shows_the_link(
+    visit, demonstration_page
+):
+    visit.page.add_init_script(
+        "Object.defineProperty(navigator, 'clipboard', {value: undefined})"
+    )
+    _open(visit, demonstration_page)
+    figure = _found(visit, "figure-demo-decay")
+    figure.locator(".tools button").click()
+    shown = figure.get_by_role("status").inner_text()
+    assert shown == figure.evaluate("figure => figure.link")
+    assert shown.endswith("#figure-demo-decay")
+
+
 def test_a_state_that_is_not_on_the_grid_is_refused(open_figure):
     figure = open_figure(DEMONSTRATION, "figure-demo-fit")
     message = figure.evaluate(
