@@ -32,6 +32,7 @@ DOWNLOADS = "downloads"
 
 def setup(app: "Sphinx") -> dict[str, Any]:
     """Connect the book's machinery to Sphinx."""
+    from nlp_dawn.site import folds, loading
     from nlp_dawn.site.directives import add_directives
     from nlp_dawn.site.search import BilingualSearch
 
@@ -42,6 +43,8 @@ def setup(app: "Sphinx") -> dict[str, Any]:
     # Pages are written again when what writes them has changed.
     app.add_config_value("nlp_dawn_machinery", _machinery(), "env")
     add_directives(app)
+    folds.connect(app)
+    loading.connect(app)
     app.setup_extension("nlp_dawn.site.source")
     app.add_search_language(BilingualSearch)
     app.connect("config-inited", _prepare, priority=100)
@@ -319,6 +322,7 @@ def _finish(app: "Sphinx", exception: Exception | None) -> None:
     """Copy what the pages load, export the notebooks, report the pages."""
     if exception is not None or app.builder.name != "html":
         return
+    from nlp_dawn.site import loading
     from nlp_dawn.site.notebooks import export_chapters
 
     project = app.config.nlp_dawn_project
@@ -334,6 +338,8 @@ def _finish(app: "Sphinx", exception: Exception | None) -> None:
     for path in (project.book / "_assets").iterdir():
         if path.suffix in (".css", ".js"):
             shutil.copy(path, static / path.name)
+
+    loading.finish(app)
 
     pages = report(app)
     (Path(app.outdir).parent / "pages.json").write_text(
