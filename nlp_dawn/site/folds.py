@@ -38,7 +38,9 @@ def fold_boxes(app: Any, doctree: "nodes.document", docname: str) -> None:
         if not isinstance(first, nodes.title):
             continue
         folded = folded_box("", ids=box["ids"], classes=box["classes"])
-        folded += folded_title("", "", *first.children)
+        folded += folded_title(
+            "", "", *first.children, classes=first["classes"]
+        )
         folded.extend(box.children[1:])
         box.replace_self(folded)
 

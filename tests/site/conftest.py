@@ -125,8 +125,8 @@ class Visit:
     def open(self, path: Path) -> None:
         """Open a file of the site, and follow it where it leads."""
         self.page.goto(path.as_uri())
-        if path == HTML / "index.html":
-            self.page.wait_for_url("**/book/intro.html")
+        if path == HTML / "book" / "intro.html":
+            self.page.wait_for_url("**/index.html")
 
     def wrong(self) -> list[str]:
         """Return requests to other hosts, missing files, and errors."""
