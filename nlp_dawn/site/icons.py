@@ -20,6 +20,10 @@ _RULE = re.compile(
 _FACE = re.compile(r"@font-face\{[^{}]*Font Awesome[^{}]*\}")
 _FACE_FILE = re.compile(r"url\(([^()]*\.ttf)\)")
 _CLASSES = re.compile(r'class="([^"]*\bfa-[^"]*)"')
+# The theme puts a mark before shortened links to these places.
+_BRANDED_LINK = re.compile(
+    r'<a [^>]*class="[^"]*\b(?:github|gitlab|bitbucket)\b'
+)
 _ESCAPE = re.compile(r"\\(?:([0-9a-fA-F]{1,6}) ?|(.))")
 _PRIVATE = re.compile("[\ue000-\uf8ff]")  # where icons are in a font
 
@@ -56,6 +60,8 @@ class Used:
             if styles:
                 self.styles |= styles
                 self.names |= {w for w in words if w.startswith("fa-")}
+        if _BRANDED_LINK.search(text):
+            self.styles.add("fa-brands-400")
 
     def add_script(self, text: str) -> None:
         """Note what may be icons in a script that adds some to the page."""
@@ -200,10 +206,10 @@ def subset(path: Path, characters: set[int]) -> bytes:
         notdef_outline=True,
         recalc_timestamp=False,
     )
-    font = subsetting.load_font(str(path), options)
     subsetter = subsetting.Subsetter(options)
     subsetter.populate(unicodes=sorted(characters))
-    subsetter.subset(font)
     file = io.BytesIO()
-    subsetting.save_font(font, file, options)
+    with subsetting.load_font(str(path), options) as font:
+        subsetter.subset(font)
+        subsetting.save_font(font, file, options)
     return file.getvalue()

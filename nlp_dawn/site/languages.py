@@ -32,12 +32,7 @@ def connect(app: "Sphinx") -> None:
 
 def mark_chinese(app: Any, doctree: "nodes.document", docname: str) -> None:
     """Mark blocks of Chinese, and Chinese terms in other blocks."""
-    for block in doctree.findall(
-        lambda node: (
-            isinstance(node, _BLOCKS)
-            and not isinstance(node.parent, nodes.document)
-        )
-    ):
+    for block in doctree.findall(lambda node: isinstance(node, _BLOCKS)):
         if not _HAN.search(block.astext()):
             continue
         if is_chinese(block.astext()):

@@ -13,6 +13,21 @@ if TYPE_CHECKING:
     from docutils import nodes
     from sphinx.application import Sphinx
 
+# The colours of the page, before it is painted. The theme's own script would
+# set them after the text is there: dark pages would be white for a moment.
+# (Without scripts there is no `data-theme`, and so the light colours.)
+_COLORS = """\
+<script>
+      {
+        const root = document.documentElement;
+        root.dataset.mode ||= "auto";
+        const dark = matchMedia("(prefers-color-scheme: dark)").matches;
+        root.dataset.theme =
+          root.dataset.mode === "auto" ? (dark ? "dark" : "light")
+          : root.dataset.mode;
+      }
+    </script>"""
+
 TEMPLATES = Path(__file__).parent / "templates"
 
 #: What files and inline scripts whose name or text begins so are for: a page
@@ -70,6 +85,8 @@ def _choose_assets(
 ) -> None:
     from sphinx.builders.html._assets import _JavaScript
 
+    context["default_mode"] = ""
+    context["head_tags"] = f"\n    {_COLORS}{context.get('head_tags', '')}"
     text = context.get("body", "")
     context["css_files"] = [
         style
