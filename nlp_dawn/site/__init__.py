@@ -352,7 +352,10 @@ def _finish(app: "Sphinx", exception: Exception | None) -> None:
 
 
 def report(app: "Sphinx") -> list[dict[str, Any]]:
-    """Return for every page that has cells how its run went."""
+    """Return for every page that has cells how its run went, and its weight."""
+    from nlp_dawn.site.weight import page_weight
+
+    builder: Any = app.builder
     started = getattr(app.env, "nlp_dawn_built_at", time.time())
     pages = []
     for name, data in sorted(getattr(app.env, "nb_metadata", {}).items()):
@@ -364,6 +367,7 @@ def report(app: "Sphinx") -> list[dict[str, Any]]:
                     "seconds": run["runtime"],
                     "cached": run["mtime"] < started,
                     "error": run["traceback"],
+                    "bytes": page_weight(Path(builder.get_outfilename(name))),
                 }
             )
     return pages

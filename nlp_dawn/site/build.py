@@ -183,7 +183,10 @@ def report_pages(output: Path) -> list[str]:
             print(f"  {page['page']}: failed\n{_reason(page['error'])}")
         else:
             how = "from cache; it took" if page["cached"] else "ran in"
-            print(f"  {page['page']}: {how} {page['seconds'] or 0:.1f} s")
+            print(
+                f"  {page['page']}: {how} {page['seconds'] or 0:.1f} s, "
+                f"weighs {page['bytes'] / 1000:.0f} kB"
+            )
     return failed
 
 

@@ -62,8 +62,8 @@ def pytest_terminal_summary(
         terminalreporter.write("\n".join(sorted(lines)) + "\n")
     weights = [
         (report.nodeid.partition("[")[2].rpartition("]")[0], weight)
-        for report in terminalreporter.getreports("")
-        if report.when == "call"
+        for outcome in ("passed", "failed")
+        for report in terminalreporter.stats.get(outcome, [])
         for name, weight in report.user_properties
         if name == "weight"
     ]
