@@ -7,7 +7,6 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-
 # A parser of every tag of a page with formulas takes a hundred times as long.
 _TAGS = re.compile(r"<(?:link|img)\b[^>]*>|<script\b[^>]*>(?=\s*</script>)")
 
