@@ -14,7 +14,7 @@ import linecache
 import traceback
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 
@@ -146,7 +146,8 @@ def _shown_warnings(printed: io.StringIO) -> Iterator[None]:
         category: type[Warning],
         filename: str,
         lineno: int,
-        *_: object,
+        file: TextIO | None = None,
+        line: str | None = None,
     ) -> None:
         where = f"Line {lineno}: " if filename == FILE else ""
         printed.write(f"{where}{category.__name__}: {message}\n")

@@ -39,7 +39,8 @@ def setup(app: "Sphinx") -> dict[str, Any]:
     # The page to be run and shown, where an author asked for one only.
     app.add_config_value("nlp_dawn_only", "", "")
     app.add_config_value("nlp_dawn_progress", False, "")
-    # Where pages ask for NumPy's wheel if the site does not have it.
+    # NumPy for the browser, and where pages ask for it if the site lacks it.
+    app.add_config_value("nlp_dawn_wheel", None, "")
     app.add_config_value("nlp_dawn_python_hosts", [], "")
     # Pages are written again when what writes them has changed.
     app.add_config_value("nlp_dawn_machinery", _machinery(), "env")
@@ -72,6 +73,7 @@ def _prepare(app: "Sphinx", config: "Config") -> None:
     from sphinx.errors import ConfigError
     from sphinxcontrib import katex
 
+    from nlp_dawn.site.browser_code import numpy_wheel
     from nlp_dawn.site.pages import write_generated_pages
     from nlp_dawn.site.project import Project, ProjectError
     from nlp_dawn.site.search import write_dictionary
@@ -101,6 +103,14 @@ def _prepare(app: "Sphinx", config: "Config") -> None:
             "installs it, or run `npm ci` in web/"
         )
     config.katex_js_path = str(built / "katex.min.js")
+    try:
+        config.nlp_dawn_wheel, missing = numpy_wheel(
+            project, config.nlp_dawn_python_hosts
+        )
+    except ProjectError as error:
+        raise ConfigError(str(error)) from error
+    if missing:
+        print(f"  {missing}", flush=True)
     katex.KaTeXServer.start_server_process = _start_formula_server
     katex.STARTUP_TIMEOUT = katex.RENDER_TIMEOUT = 60.0  # a busy machine
 
@@ -335,7 +345,7 @@ def _finish(app: "Sphinx", exception: Exception | None) -> None:
     """Copy what the pages load, export the notebooks, report the pages."""
     if exception is not None or app.builder.name != "html":
         return
-    from nlp_dawn.site.browser_code import numpy_wheel, write_browser_code
+    from nlp_dawn.site.browser_code import write_browser_code
     from nlp_dawn.site.notebooks import export_chapters
 
     project = app.config.nlp_dawn_project
@@ -352,11 +362,12 @@ def _finish(app: "Sphinx", exception: Exception | None) -> None:
         if path.suffix in (".css", ".js"):
             shutil.copy(path, static / path.name)
 
-    hosts = app.config.nlp_dawn_python_hosts
-    wheel, missing = numpy_wheel(project, hosts)
-    if missing:
-        print(f"  {missing}", flush=True)
-    write_browser_code(project, static, wheel, hosts)
+    write_browser_code(
+        project,
+        static,
+        app.config.nlp_dawn_wheel,
+        app.config.nlp_dawn_python_hosts,
+    )
 
     pages = report(app)
     (Path(app.outdir).parent / "pages.json").write_text(

@@ -202,7 +202,8 @@ def bundle(project: Project, static: Path) -> None:
             text=True,
         )
         if done.returncode != 0:
-            said = str(done.stdout).strip()
+            # What Node adds about its own process helps nobody.
+            said = str(done.stdout).partition("\n\nnode:")[0].strip()
             raise ProjectError(f"web/source/{source}: {said}")
 
 
