@@ -206,7 +206,8 @@ def prepared(exercise: Exercise) -> dict[str, object]:
         Of a question ``choices``: a verdict per letter. Of a number ``rtol``,
         ``atol``, ``values`` and ``otherwise``, as the page's ``number.js``
         reads them. Of a function ``late`` and ``died``: the verdicts on one
-        that does not end, and on one that ends Python.
+        that does not end, and on one that ends Python. Where Python runs,
+        ``limit``: its seconds.
     """
     if isinstance(exercise, Predict):
         choices = {
@@ -215,7 +216,7 @@ def prepared(exercise: Exercise) -> dict[str, object]:
         }
         return {"choices": choices}
     if isinstance(exercise, FindNumber):
-        return _number(exercise)
+        return {"limit": LIMIT, **_number(exercise)}
     return {
         "limit": LIMIT,
         "late": _without_call(_judged(exercise, TimedOut(LIMIT))),

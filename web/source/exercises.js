@@ -294,7 +294,8 @@ class Program extends Exercise {
           "`nlp-dawn exercises start my-exercises` copies for you.",
       );
     } finally {
-      this.showLoading(null);
+      this.bar?.remove();
+      this.bar = null;
       const there = document.activeElement === halt;
       halt.remove();
       asking.forEach((one) => (one.disabled = false));

@@ -13,7 +13,7 @@ export function showProgress(place) {
     all.map(({ id, label }) => {
       const link = document.querySelector(`td a[href$="#${label}"]`);
       const mark = element("span", { class: "done-mark" });
-      link.closest("td").append(mark);
+      link.after(mark);
       return [id, mark];
     }),
   );

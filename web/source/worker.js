@@ -60,11 +60,13 @@ async function load() {
   const numpy = fromOneOf(files.numpy.hosts, files.numpy.file);
   const ours = bytes(new URL(files.package, HERE));
   const core = new URL(files.pyodide, HERE);
-  // Awaited below; until then a failure is nobody's.
-  for (const promise of [numpy, ours]) promise.catch(() => {});
   self.importScripts(new URL("pyodide.js", core));
-  const python = await self.loadPyodide({ indexURL: core.href });
-  const [wheel, code] = await Promise.all([numpy, ours]);
+  // What fails first is what is reported, and at once.
+  const [python, wheel, code] = await Promise.all([
+    self.loadPyodide({ indexURL: core.href }),
+    numpy,
+    ours,
+  ]);
   const hashlib = python.pyimport("hashlib");
   const content = python.toPy(new Uint8Array(wheel));
   const digest = hashlib.sha256(content).hexdigest();
