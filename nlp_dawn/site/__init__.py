@@ -40,6 +40,9 @@ def setup(app: "Sphinx") -> dict[str, Any]:
     # The page to be run and shown, where an author asked for one only.
     app.add_config_value("nlp_dawn_only", "", "")
     app.add_config_value("nlp_dawn_progress", False, "")
+    # NumPy for the browser, and where pages ask for it if the site lacks it.
+    app.add_config_value("nlp_dawn_wheel", None, "")
+    app.add_config_value("nlp_dawn_python_hosts", [], "")
     # Pages are written again when what writes them has changed.
     app.add_config_value("nlp_dawn_machinery", _machinery(), "env")
     add_directives(app)
@@ -56,6 +59,7 @@ def setup(app: "Sphinx") -> dict[str, Any]:
     app.connect("env-before-read-docs", _run_pages, priority=600)
     app.connect("html-page-context", _offer_notebook, priority=900)
     app.connect("html-page-context", _report_bad_formulas)
+    app.connect("html-page-context", _add_exercises)
     # Before the others: an error raised here ends the build, and they clean up.
     app.connect("build-finished", _finish, priority=100)
     return {"parallel_read_safe": False, "parallel_write_safe": True}
@@ -74,6 +78,7 @@ def _prepare(app: "Sphinx", config: "Config") -> None:
     from sphinx.errors import ConfigError
     from sphinxcontrib import katex
 
+    from nlp_dawn.site.browser_code import numpy_wheel
     from nlp_dawn.site.pages import write_generated_pages
     from nlp_dawn.site.project import Project, ProjectError
     from nlp_dawn.site.search import write_dictionary
@@ -103,6 +108,14 @@ def _prepare(app: "Sphinx", config: "Config") -> None:
             "installs it, or run `npm ci` in web/"
         )
     config.katex_js_path = str(built / "katex.min.js")
+    try:
+        config.nlp_dawn_wheel, missing = numpy_wheel(
+            project, config.nlp_dawn_python_hosts
+        )
+    except ProjectError as error:
+        raise ConfigError(str(error)) from error
+    if missing:
+        print(f"  {missing}", flush=True)
     katex.KaTeXServer.start_server_process = _start_formula_server
     katex.STARTUP_TIMEOUT = katex.RENDER_TIMEOUT = 60.0  # a busy machine
 
@@ -319,11 +332,25 @@ def _report_bad_formulas(
         )
 
 
+def _add_exercises(
+    app: "Sphinx",
+    pagename: str,
+    templatename: str,
+    context: dict[str, Any],
+    doctree: "nodes.document | None",
+) -> None:
+    """Load the script of the exercises where there are some."""
+    if 'class="exercise' in context.get("body", ""):
+        app.add_css_file("exercises.css")
+        app.add_js_file("exercises.js", loading_method="defer")
+
+
 def _finish(app: "Sphinx", exception: Exception | None) -> None:
     """Copy what the pages load, export the notebooks, report the pages."""
     if exception is not None or app.builder.name != "html":
         return
     from nlp_dawn.site import front, loading
+    from nlp_dawn.site.browser_code import write_browser_code
     from nlp_dawn.site.notebooks import export_chapters
 
     project = app.config.nlp_dawn_project
@@ -340,8 +367,14 @@ def _finish(app: "Sphinx", exception: Exception | None) -> None:
         if path.suffix in (".css", ".js"):
             shutil.copy(path, static / path.name)
 
+    write_browser_code(
+        project,
+        static,
+        app.config.nlp_dawn_wheel,
+        app.config.nlp_dawn_python_hosts,
+    )
     front.write_files(app)
-    loading.finish(app)
+    loading.finish(app)  # what is used by all that is there now
 
     pages = report(app)
     (Path(app.outdir).parent / "pages.json").write_text(

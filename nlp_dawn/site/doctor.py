@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 CHROMIUMS = (
+    "chromium-headless-shell",  # has no windows, and opens pages sooner
     "chromium",
     "chromium-browser",
     "google-chrome",

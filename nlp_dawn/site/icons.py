@@ -98,8 +98,9 @@ def reduce_icons(static: Path, pages: list[Path]) -> list[str]:
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
-    for path in static.rglob("*.map"):
-        path.unlink()
+    for folder in ("scripts", "styles"):  # the theme's, for its authors
+        for path in (static / folder).glob("*.map"):
+            path.unlink()
     used, complaints = Used(), []
     source = theme_style_sheet()
     original = source.read_text("utf-8")

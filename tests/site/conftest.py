@@ -57,6 +57,17 @@ def pytest_terminal_summary(
         for name, frames in report.user_properties
         if name == "frames"
     ]
+    for report in terminalreporter.stats.get("passed", []):
+        for name, seen in report.user_properties:
+            if name == "python":
+                terminalreporter.section("Python in the page")
+                terminalreporter.write(
+                    f"from the press to the first verdict: "
+                    f"{seen['fresh'] / 1000:.1f} s, on a page opened later "
+                    f"{seen['cached'] / 1000:.1f} s; "
+                    f"{seen['bytes'] / 1e6:.1f} MB loaded, "
+                    f"{seen['heap'] / 1e6:.0f} MB of memory\n"
+                )
     if lines:
         terminalreporter.section("from an input to its painted frame")
         terminalreporter.write("\n".join(sorted(lines)) + "\n")
