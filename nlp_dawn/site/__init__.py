@@ -352,6 +352,7 @@ def _finish(app: "Sphinx", exception: Exception | None) -> None:
     from nlp_dawn.site import front, loading
     from nlp_dawn.site.browser_code import write_browser_code
     from nlp_dawn.site.notebooks import export_chapters
+    from nlp_dawn.site.report import report
 
     project = app.config.nlp_dawn_project
     static = Path(app.outdir) / "_static"
@@ -382,25 +383,3 @@ def _finish(app: "Sphinx", exception: Exception | None) -> None:
     )
     if not any(page["error"] for page in pages):
         export_chapters(app, Path(app.outdir) / DOWNLOADS)
-
-
-def report(app: "Sphinx") -> list[dict[str, Any]]:
-    """Return for every page that has cells how its run went, and its weight."""
-    from nlp_dawn.site.weight import page_weight
-
-    builder: Any = app.builder
-    started = getattr(app.env, "nlp_dawn_built_at", time.time())
-    pages = []
-    for name, data in sorted(getattr(app.env, "nb_metadata", {}).items()):
-        run = data.get("exec_data")
-        if run:
-            pages.append(
-                {
-                    "page": name,
-                    "seconds": run["runtime"],
-                    "cached": run["mtime"] < started,
-                    "error": run["traceback"],
-                    "bytes": page_weight(Path(builder.get_outfilename(name))),
-                }
-            )
-    return pages
