@@ -210,8 +210,8 @@ def _blank(exercise: Exercise, outcomes: Sequence[Outcome]) -> str:
     if all(isinstance(outcome, Missing) for outcome in outcomes):
         start = f"def {name}(…):" if exercise.is_function else f"{name} = …"
         return (
-            f"Not done yet: there is no `{name}`. Keep the line `{start}` of "
-            "the answer cell, and run the cell."
+            f"Not done yet: there is no `{name}`. Keep the line "
+            f"`{start}`; in a notebook, run its cell."
         )
     if all(
         (isinstance(outcome, Raised) and outcome.type == "NotImplementedError")
@@ -333,7 +333,7 @@ def _ended_badly(
             "`exit()`, and keep arrays to the size of the input.",
         )
     if isinstance(outcome, Missing):
-        return _Fault("cell", f"The answer cell does not define {name}.")
+        return _Fault("cell", f"The answer does not define {name}.")
     kind = "cell" if outcome.defining else "raised"
     where = f" in line {outcome.line}" if outcome.line else ""
     if outcome.text:
@@ -347,20 +347,20 @@ def _ended_badly(
         return _Fault(
             kind,
             f"Write this yourself: `{module}` is not there when graded, only "
-            "NumPy, the standard library and the given cell are. It is asked "
+            "NumPy, the standard library and the given code are. It is asked "
             f"for{where}.",
         )
     if outcome.type in ("SyntaxError", "IndentationError", "TabError"):
-        return _Fault(kind, f"Python cannot read the cell{where}: {what}.")
+        return _Fault(kind, f"Python cannot read the answer{where}: {what}.")
     sentence = (
-        f"The answer cell raises an error{where}: {what}."
+        f"The answer raises an error{where}: {what}."
         if outcome.defining
         else f"{name} raises an error{where}: {what}."
     )
     if outcome.type == "NameError":
         sentence += (
-            " Only NumPy, the standard library and the given cell exist when "
-            "an answer is checked: define everything else in the answer cell."
+            " Only NumPy, the standard library and the given code exist when "
+            "an answer is checked: define everything else in it."
         )
     return _Fault(kind, sentence)
 

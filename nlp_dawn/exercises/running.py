@@ -32,7 +32,8 @@ from nlp_dawn.exercises.specification import Case, Exercise
 #: What every notebook's first cell provides.
 GIVEN = "import numpy as np\n"
 
-_FILE = "<your answer>"
+#: What tracebacks call the answer.
+FILE = "<your answer>"
 _NOTHING = object()
 
 
@@ -84,7 +85,7 @@ def run(
     list of Outcome
         One per case, in order.
     """
-    namespace = _namespace()
+    namespace = new_namespace()
     with _quiet():
         exec(compile(given, "<given>", "exec"), namespace)
         for earlier in prerequisites:
@@ -120,7 +121,7 @@ def _snapshot(value: object) -> object:
 
 def _execute(source: str, namespace: dict[str, object]) -> Raised | None:
     try:
-        exec(compile(source, _FILE, "exec"), namespace)
+        exec(compile(source, FILE, "exec"), namespace)
     except KeyboardInterrupt:
         raise
     except BaseException as error:
@@ -132,7 +133,7 @@ def _raised(
     error: BaseException, source: str, *, defining: bool = False
 ) -> Raised:
     line = None
-    if isinstance(error, SyntaxError) and error.filename == _FILE:
+    if isinstance(error, SyntaxError) and error.filename == FILE:
         line = error.lineno
         message = error.msg
     else:
@@ -142,7 +143,7 @@ def _raised(
             message = ""
         trace = error.__traceback__
         while trace is not None:
-            if trace.tb_frame.f_code.co_filename == _FILE:
+            if trace.tb_frame.f_code.co_filename == FILE:
                 line = trace.tb_lineno
             trace = trace.tb_next
     lines = source.splitlines()
@@ -164,7 +165,8 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-def _namespace() -> dict[str, object]:
+def new_namespace() -> dict[str, object]:
+    """Return what an answer finds: the builtins, and no library but NumPy."""
     inside = dict(vars(builtins))
     inside["__import__"] = _import
     inside["input"] = _no_input

@@ -103,6 +103,24 @@ def as_html(result: Result) -> str:
     )
 
 
+def as_data(result: Result) -> dict[str, object]:
+    """Return what the page in the browser shows of the result, for JSON.
+
+    Text in backticks is code. The page adds its own footer: it has buttons
+    where a notebook has commands.
+    """
+    return {
+        "status": result.status,
+        "headline": headline(result),
+        "message": result.message,
+        "mistake": result.mistake,
+        "label": result.label,
+        "call": list(_call(result)),
+        "groups": list(_groups(result)),
+        "explanations": [list(pair) for pair in result.explanations],
+    }
+
+
 def _call(result: Result) -> Iterator[str]:
     if result.call:
         yield result.call

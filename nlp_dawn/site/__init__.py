@@ -40,6 +40,8 @@ def setup(app: "Sphinx") -> dict[str, Any]:
     # The page to be run and shown, where an author asked for one only.
     app.add_config_value("nlp_dawn_only", "", "")
     app.add_config_value("nlp_dawn_progress", False, "")
+    # Where pages ask for NumPy's wheel if the site does not have it.
+    app.add_config_value("nlp_dawn_python_hosts", [], "")
     # Pages are written again when what writes them has changed.
     app.add_config_value("nlp_dawn_machinery", _machinery(), "env")
     add_directives(app)
@@ -53,6 +55,7 @@ def setup(app: "Sphinx") -> dict[str, Any]:
     app.connect("env-before-read-docs", _run_pages, priority=600)
     app.connect("html-page-context", _offer_notebook, priority=900)
     app.connect("html-page-context", _report_bad_formulas)
+    app.connect("html-page-context", _add_exercises)
     # Before the others: an error raised here ends the build, and they clean up.
     app.connect("build-finished", _finish, priority=100)
     return {"parallel_read_safe": False, "parallel_write_safe": True}
@@ -317,10 +320,24 @@ def _report_bad_formulas(
         )
 
 
+def _add_exercises(
+    app: "Sphinx",
+    pagename: str,
+    templatename: str,
+    context: dict[str, Any],
+    doctree: "nodes.document | None",
+) -> None:
+    """Load the script of the exercises where there are some."""
+    if 'class="exercise' in context.get("body", ""):
+        app.add_css_file("exercises.css")
+        app.add_js_file("exercises.js", loading_method="defer")
+
+
 def _finish(app: "Sphinx", exception: Exception | None) -> None:
     """Copy what the pages load, export the notebooks, report the pages."""
     if exception is not None or app.builder.name != "html":
         return
+    from nlp_dawn.site.browser_code import numpy_wheel, write_browser_code
     from nlp_dawn.site.notebooks import export_chapters
 
     project = app.config.nlp_dawn_project
@@ -336,6 +353,12 @@ def _finish(app: "Sphinx", exception: Exception | None) -> None:
     for path in (project.book / "_assets").iterdir():
         if path.suffix in (".css", ".js"):
             shutil.copy(path, static / path.name)
+
+    hosts = app.config.nlp_dawn_python_hosts
+    wheel, missing = numpy_wheel(project, hosts)
+    if missing:
+        print(f"  {missing}", flush=True)
+    write_browser_code(project, static, wheel, hosts)
 
     pages = report(app)
     (Path(app.outdir).parent / "pages.json").write_text(

@@ -1,5 +1,6 @@
 """The book's own directives, roles and nodes."""
 
+import json
 import re
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -12,7 +13,11 @@ from sphinx.util.docutils import SphinxDirective, SphinxRole
 from sphinx.writers.html5 import HTML5Translator
 
 from nlp_dawn.site import book_map
-from nlp_dawn.site.exercises import ShownExercise, shown_exercise
+from nlp_dawn.site.exercises import (
+    ShownExercise,
+    page_data,
+    shown_exercise,
+)
 from nlp_dawn.site.pages import exercise_label
 from nlp_dawn.site.project import Project, ProjectError
 from nlp_dawn.site.routes import lines_in, route
@@ -183,10 +188,14 @@ class ExerciseDirective(SphinxDirective):
     def _fill(
         self, box: nodes.Element, exercise: ShownExercise, source: str
     ) -> None:
-        box += self._markdown(exercise.statement, source)
-        for code in (exercise.given, exercise.stub):
-            if code.strip():
-                box += nodes.literal_block(code, code, language="python")
+        statement = self._markdown(exercise.statement, source)
+        if exercise.choices:
+            statement[-1]["classes"].append("choices")
+        box += statement
+        if exercise.given.strip():
+            box += _code(exercise.given, "given")
+        box += _code(exercise.stub, "stub")
+        box += nodes.raw("", _for_the_script(exercise), format="html")
         for number, hint in enumerate(exercise.hints, start=1):
             hidden = fold(summary=f"Hint {number}", classes=["hint"])
             hidden += self._markdown(hint, source)
@@ -235,6 +244,25 @@ class BookMapDirective(SphinxDirective):
             folded,
         )
         return [folded]
+
+
+def _code(text: str, name: str) -> nodes.Element:
+    block = nodes.literal_block(text, text, language="python")
+    return nodes.container("", block, classes=[f"exercise-{name}"])
+
+
+def _for_the_script(exercise: ShownExercise) -> str:
+    """Return what the page's script reads, and what stands in its place."""
+    # A text "</script>" must not end the element.
+    data = json.dumps(page_data(exercise), ensure_ascii=False)
+    data = data.replace("<", "\\u003c")
+    command = "nlp-dawn exercises start my-exercises"
+    return (
+        "<noscript><p>To have your answer checked, turn on JavaScript, or work "
+        f"in the notebook: <code>{command}</code></p></noscript>\n"
+        f'<script type="application/json" class="exercise-data">{data}'
+        "</script>\n"
+    )
 
 
 def _visit_fold(self: HTML5Translator, node: fold) -> None:

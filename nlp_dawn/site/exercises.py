@@ -25,6 +25,8 @@ class ShownExercise:
     stub: str
     hints: tuple[str, ...]
     solution: str
+    choices: tuple[str, ...] = ()
+    prerequisites: tuple[str, ...] = ()
 
     @property
     def facts(self) -> str:
@@ -67,4 +69,23 @@ def shown_exercise(full_id: str) -> ShownExercise:
         stub=section.stub,
         hints=exercise.hints,
         solution=section.solution,
+        choices=tuple(getattr(exercise, "lettered", ())),
+        prerequisites=exercise.prerequisites,
     )
+
+
+def page_data(shown: ShownExercise) -> dict[str, object]:
+    """Return what the page's script has to know of an exercise, for JSON."""
+    from nlp_dawn.exercises import catalog
+    from nlp_dawn.exercises.page import prepared
+
+    full_id = f"{shown.key}:{shown.name}"
+    return {
+        "id": full_id,
+        "kind": shown.kind,
+        "number": shown.number,
+        "title": shown.title,
+        "answer": catalog.find(full_id).answer_name,
+        "prerequisites": shown.prerequisites,
+        **prepared(catalog.find(full_id)),
+    }

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from nlp_dawn.site.claims import Claims, Collection, Test, collect
+from nlp_dawn.site.progress import exercises_page
 from nlp_dawn.site.project import Concept, Project
 
 #: What the tags in front of line numbers stand for.
@@ -52,6 +53,7 @@ def write_generated_pages(project: Project) -> list[Path]:
         book / "concordance.md": concordance(project, found),
         book / "glossary.md": glossary(project),
         book / "errata.md": errata(project),
+        book / "exercises.md": _HEAD + exercises_page(project, exercise_label),
         **api_pages(project),
     }
     for path, text in pages.items():

@@ -245,14 +245,14 @@ def test_floats_where_integers_are_asked_for(center):
     ("outcome", "words"),
     [
         (Raised("ValueError", "bad axis", 3, "    y = f(x)"), "line 3, `y = f"),
-        (Raised("NameError", "name 'foo' is not defined", 2), "given cell"),
+        (Raised("NameError", "name 'foo' is not defined", 2), "given code"),
         (
             Raised("SyntaxError", "expected ':'", 1, "def f(x)", defining=True),
-            "Python cannot read the cell in line 1",
+            "Python cannot read the answer in line 1",
         ),
         (
             Raised("KeyError", "'a'", 1, "x['a']", defining=True),
-            "The answer cell raises an error in line 1",
+            "The answer raises an error in line 1",
         ),
         (
             Raised("ModuleNotFoundError", "No module named 'torch.nn'", 1),

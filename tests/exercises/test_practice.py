@@ -92,7 +92,7 @@ def test_a_function_imported_from_numpy_is_judged(shell):
 def test_an_answer_that_was_never_run_is_not_done(shell):
     result = run(shell, 'check("kl_divergence")')
     assert result.status == "not done"
-    assert "run the cell" in result.message
+    assert "run its cell" in result.message
 
 
 def test_a_cell_with_magics_keeps_its_line_numbers(shell):

@@ -83,7 +83,7 @@ def test_the_real_check_is_not_reached_from_an_answer(center):
 def test_nothing_of_this_process_is_visible(center):
     result = checked(center, "def center(x):\n    return stray(x)")
     assert "NameError: name 'stray' is not defined" in result.message
-    assert "define everything else in the answer cell" in result.message
+    assert "define everything else in it" in result.message
 
 
 def test_each_run_begins_with_nothing(center):

@@ -92,7 +92,7 @@ def _class() -> dict[str, Student]:
         "韩梅梅": Student(drop_checks=True),
         "Syntax": _with(
             "def kl_divergence(p, q)\n    return 0",
-            says=r"Python cannot read the cell in line 1",
+            says=r"Python cannot read the answer in line 1",
         ),
         "Loop": _with(
             "def kl_divergence(p, q):\n    while True:\n        pass",
@@ -503,7 +503,7 @@ def test_the_gradebook_shows_a_student_and_writes_a_table(
     assert main(["gradebook", str(graded), "--student", "Syntax"]) == 0
     shown = capsys.readouterr().out
     assert "✗ kl_divergence: not yet right" in shown
-    assert "Python cannot read the cell in line 1" in shown
+    assert "Python cannot read the answer in line 1" in shown
     table = tmp_path / "scores.csv"
     assert main(["gradebook", str(graded), "--csv", str(table)]) == 0
     assert table.read_bytes() == (graded / "scores.csv").read_bytes()

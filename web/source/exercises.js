@@ -1,0 +1,568 @@
+// The exercises of a page: what the reader answers, and what is said of it.
+//
+// Without this script a page has the statement, the hints and the solution.
+
+import { button, element } from "./elements.js";
+import { judge, parse } from "./number.js";
+import { showProgress } from "./progress.js";
+import { CannotLoad, ask, obstacle } from "./python.js";
+import * as store from "./store.js";
+import { shown } from "./verdict.js";
+
+const STATIC = new URL(".", document.currentScript.src);
+const exercises = new Map(); // by id
+
+// What every kind of exercise has: a place for the verdict, hints that come
+// one by one, and a mark when it is done.
+class Exercise {
+  constructor(box, data) {
+    this.box = box;
+    this.data = data;
+    this.id = data.id;
+    this.title = box.querySelector(".exercise-title strong");
+    this.status = element("div", { class: "exercise-status", role: "status" });
+    this.tools = element("div", { class: "exercise-tools" });
+    this.mark();
+    this.foldHints();
+  }
+
+  get entry() {
+    return store.read(this.id);
+  }
+
+  keep(changes) {
+    store.write(this.id, { changed: new Date().toISOString(), ...changes });
+  }
+
+  mark() {
+    const done = Boolean(this.entry.done);
+    this.box.classList.toggle("done", done);
+    this.title.querySelector(".done-mark")?.remove();
+    if (done) {
+      this.title.append(
+        element("span", { class: "done-mark" }, " ✓ done"),
+      );
+    }
+  }
+
+  say(...content) {
+    this.status.replaceChildren(...content);
+  }
+
+  show(verdict, settings) {
+    if (verdict.status === "passed") {
+      this.keep({ done: new Date().toISOString() });
+      this.mark();
+    }
+    this.say(shown(verdict, settings));
+  }
+
+  note(text) {
+    this.say(element("p", { class: "note" }, ...textAndCode(text)));
+  }
+
+  // A hint appears when the one before it has been read.
+  foldHints() {
+    const hints = [...this.box.querySelectorAll(":scope > details.hint")];
+    hints.slice(1).forEach((hint, k) => {
+      hint.hidden = true;
+      hints[k].addEventListener("toggle", () => {
+        if (hints[k].open) hint.hidden = false;
+      });
+    });
+  }
+
+  // Put the answer's elements where the stub is.
+  place(...elements) {
+    const stub = this.box.querySelector(":scope > .exercise-stub");
+    stub.hidden = true;
+    stub.after(...elements);
+  }
+}
+
+function textAndCode(text) {
+  return text
+    .split(/`([^`]*)`/)
+    .map((part, k) => (k % 2 ? element("code", {}, part) : part));
+}
+
+class Choice extends Exercise {
+  constructor(box, data) {
+    super(box, data);
+    const list = box.querySelector("ul.choices");
+    this.letters = Object.keys(data.choices);
+    this.choices = new Map(); // what the page shows of a letter
+    const group = element(
+      "fieldset",
+      { class: "choices" },
+      element("legend", {}, "Your prediction"),
+    );
+    [...list.children].forEach((item, k) => {
+      const letter = this.letters[k];
+      const input = element("input", {
+        type: "radio",
+        name: `choice-${this.id}`,
+        value: letter,
+        autocomplete: "off",
+      });
+      input.addEventListener("change", () => {
+        this.keep({ answer: letter });
+        this.say();
+      });
+      const text = element("span", {}, ...inlined(item));
+      this.choices.set(letter, text);
+      group.append(element("label", {}, input, text));
+    });
+    list.replaceWith(group);
+    this.group = group;
+    this.place(this.tools, this.status);
+    this.tools.append(
+      button("Check", () => this.check(), { class: "primary" }),
+    );
+    this.refresh();
+  }
+
+  get chosen() {
+    return this.group.querySelector("input:checked")?.value ?? "";
+  }
+
+  refresh() {
+    const { answer } = this.entry;
+    for (const input of this.group.querySelectorAll("input")) {
+      input.checked = input.value === answer;
+    }
+    this.mark();
+  }
+
+  check() {
+    if (!this.chosen) {
+      this.note("Choose first: what you expected is what you will remember.");
+      this.group.querySelector("input").focus();
+      return;
+    }
+    this.show(this.data.choices[this.chosen], {
+      choice: (letter) =>
+        [...this.choices.get(letter).childNodes].map((node) =>
+          node.cloneNode(true),
+        ),
+    });
+  }
+}
+
+// The content of a list item, whose paragraphs may not stand in a label.
+function inlined(item) {
+  return [...item.children].flatMap((child) =>
+    child.tagName === "P" ? [...child.childNodes] : [child],
+  );
+}
+
+class Code {
+  // A piece of Python that the reader edits: first a textarea, an editor when
+  // it is loaded.
+  constructor(text, { label, describedBy, changed, submit }) {
+    this.changed = changed;
+    this.submit = submit;
+    this.area = element("textarea", {
+      class: "exercise-code",
+      "aria-label": label,
+      "aria-describedby": describedBy,
+      autocapitalize: "off",
+      autocomplete: "off",
+      autocorrect: "off",
+      spellcheck: "false",
+      wrap: "off",
+    });
+    this.area.value = text;
+    this.fit();
+    this.area.addEventListener("input", () => {
+      this.fit();
+      changed(this.area.value);
+    });
+    this.area.addEventListener("keydown", (event) => {
+      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) submit();
+    });
+    this.area.addEventListener("focus", loadEditor, { once: true });
+    waiting.add(this);
+    nearby.observe(this.area);
+  }
+
+  get value() {
+    return this.area.value;
+  }
+
+  set value(text) {
+    this.area.value = text;
+    if (this.editor) this.editor.value = text;
+    this.fit();
+  }
+
+  fit() {
+    this.area.rows = this.area.value.split("\n").length;
+  }
+
+  focus() {
+    (this.editor ?? this.area).focus();
+  }
+
+  upgrade() {
+    this.editor = window.nlpDawnEditor.replace(this.area, {
+      submit: this.submit,
+    });
+  }
+}
+
+// The editor is loaded once, when an exercise with code comes near.
+const waiting = new Set();
+const nearby = new IntersectionObserver(
+  (seen) => {
+    if (seen.some((one) => one.isIntersecting)) loadEditor();
+  },
+  { rootMargin: "600px" },
+);
+let editorLoading = false;
+
+function loadEditor() {
+  if (editorLoading) return;
+  editorLoading = true;
+  nearby.disconnect();
+  const script = element("script", { src: new URL("editor.js", STATIC).href });
+  script.addEventListener("load", () => {
+    waiting.forEach((code) => code.upgrade());
+    waiting.clear();
+  });
+  // Where it does not come, the textareas remain.
+  document.head.append(script);
+}
+
+// What needs Python: a function to be written, or a place to try things out.
+class Program extends Exercise {
+  makeCode(text, label, changed, submit) {
+    const help = `${this.box.id}-keys`;
+    this.code = new Code(text, {
+      label,
+      describedBy: help,
+      changed,
+      submit,
+    });
+    return element(
+      "div",
+      { class: "exercise-editor" },
+      this.code.area,
+      element(
+        "p",
+        { class: "exercise-keys", id: help },
+        "Ctrl+Enter checks. Tab indents; Escape, then Tab, leaves the editor.",
+      ),
+    );
+  }
+
+  // Ask Python, and show what it says in the meantime.
+  async ask(kind) {
+    const trouble = obstacle();
+    if (trouble) {
+      this.note(trouble);
+      return;
+    }
+    const busy = new AbortController();
+    const asking = [...this.tools.querySelectorAll("button.python")];
+    const focused = document.activeElement;
+    const halt = button("Stop", () => busy.abort(), { class: "stop" });
+    asking.forEach((one) => (one.disabled = true));
+    this.tools.append(halt);
+    if (asking.includes(focused)) halt.focus();
+    try {
+      this.note("Running …");
+      const outcome = await ask(
+        {
+          ask: kind,
+          id: this.id,
+          source: this.code.value,
+          earlier: this.earlier(),
+        },
+        {
+          limit: this.data.limit,
+          signal: busy.signal,
+          loading: (progress) => this.showLoading(progress),
+        },
+      );
+      this.showOutcome(kind, outcome);
+    } catch (error) {
+      if (!(error instanceof CannotLoad)) throw error;
+      this.note(
+        `Python could not be loaded (${error.message}). Press the button to ` +
+          "try again, or work in the notebook, which " +
+          "`nlp-dawn exercises start my-exercises` copies for you.",
+      );
+    } finally {
+      this.showLoading(null);
+      const there = document.activeElement === halt;
+      halt.remove();
+      asking.forEach((one) => (one.disabled = false));
+      if (there) focused.focus();
+    }
+  }
+
+  // The answers that this one builds on are the reader's own.
+  earlier() {
+    const chapter = this.id.split(":")[0];
+    return Object.fromEntries(
+      this.data.prerequisites.map((name) => [
+        name,
+        store.read(`${chapter}:${name}`).answer ?? "",
+      ]),
+    );
+  }
+
+  showLoading(progress) {
+    if (!progress) {
+      if (this.bar) {
+        this.bar.remove();
+        this.bar = null;
+        this.note("Running …");
+      }
+      return;
+    }
+    if (!this.bar) {
+      this.note(
+        "Loading Python into this page. Your browser keeps it for next time.",
+      );
+      this.bar = element(
+        "p",
+        { class: "exercise-loading" },
+        element("progress", { "aria-label": "Loading Python" }),
+        element("span"),
+      );
+      this.status.before(this.bar);
+    }
+    const [meter, text] = this.bar.children;
+    const { done, total } = progress;
+    if (total) {
+      meter.max = total;
+      meter.value = done;
+      const mb = (bytes) => (bytes / 1e6).toFixed(1);
+      text.textContent = ` ${mb(done)} of ${mb(total)} MB`;
+    }
+  }
+
+  showOutcome(kind, outcome) {
+    if (outcome.stopped) {
+      this.note("Stopped.");
+    } else if (outcome.late) {
+      if (kind === "check" && this.data.late) this.show(this.data.late);
+      else {
+        this.note(
+          `This did not end within ${this.data.limit} s and was stopped. Is ` +
+            "there a loop that never ends?",
+        );
+      }
+    } else if ("died" in outcome) {
+      if (kind === "check" && this.data.died) this.show(this.data.died);
+      else this.note(`This ended Python itself (${outcome.died}).`);
+    } else if (kind === "check") {
+      this.show(outcome.answer);
+    } else {
+      this.showRun(outcome.answer);
+    }
+  }
+
+  showRun({ output, error }) {
+    if (!output && !error) {
+      this.note("It ran, and printed nothing.");
+      return;
+    }
+    const parts = [];
+    if (output) {
+      parts.push(element("pre", { tabindex: "0" }, output.trimEnd()));
+    }
+    if (error) {
+      parts.push(
+        element("pre", { class: "error", tabindex: "0" }, error.trimEnd()),
+      );
+    }
+    this.say(element("div", { class: "printed" }, ...parts));
+  }
+}
+
+class Implement extends Program {
+  constructor(box, data) {
+    super(box, data);
+    const block = box.querySelector(":scope > .exercise-stub pre");
+    this.stub = block.textContent.trimEnd();
+    this.place(
+      this.makeCode(
+        this.entry.answer ?? this.stub,
+        `Your answer to exercise ${data.number}, ${data.title}`,
+        (text) => {
+          this.keep({ answer: text });
+          this.undo.hidden = true;
+          this.reset.hidden = text === this.stub;
+        },
+        () => this.check(),
+      ),
+      this.tools,
+      this.status,
+    );
+    this.reset = button("Reset", () => this.putBack(this.stub));
+    this.undo = button("Bring my answer back", () =>
+      this.putBack(this.dropped),
+    );
+    this.undo.hidden = true;
+    this.reset.hidden = this.code.value === this.stub;
+    this.tools.append(
+      button("Check", () => this.check(), { class: "python primary" }),
+      button("Run", () => this.ask("run"), { class: "python" }),
+      this.reset,
+      this.undo,
+    );
+  }
+
+  check() {
+    return this.ask("check");
+  }
+
+  putBack(text) {
+    const before = this.code.value;
+    this.code.value = text;
+    this.keep({ answer: text });
+    this.dropped = before;
+    const reset = text === this.stub;
+    this.reset.hidden = reset;
+    this.undo.hidden = !reset;
+    this.note(
+      reset
+        ? "The stub is back. Your answer is one button away until you type."
+        : "Your answer is back.",
+    );
+    (reset ? this.undo : this.reset).focus();
+  }
+
+  refresh() {
+    const { answer } = this.entry;
+    if (answer !== undefined && answer !== this.code.value) {
+      this.code.value = answer;
+    }
+    this.mark();
+  }
+}
+
+class NumberAsked extends Program {
+  constructor(box, data) {
+    super(box, data);
+    this.input = element("input", {
+      type: "text",
+      inputmode: "decimal",
+      id: `${box.id}-number`,
+      autocomplete: "off",
+      autocapitalize: "off",
+      spellcheck: "false",
+      enterkeyhint: "done",
+    });
+    this.input.addEventListener("input", () => {
+      this.keep({ answer: this.input.value });
+      this.say();
+    });
+    this.input.addEventListener("keydown", (event) => {
+      if (event.key === "Enter") this.check();
+    });
+    // A phone's keypad for numbers has no minus.
+    const sign = button("±", () => this.flip(), {
+      "aria-label": "Change the sign",
+      class: "sign",
+    });
+    const field = element(
+      "div",
+      { class: "exercise-number" },
+      element(
+        "label",
+        { for: this.input.id },
+        element("code", {}, data.answer),
+        " =",
+      ),
+      this.input,
+      sign,
+      button("Check", () => this.check(), { class: "primary" }),
+    );
+    this.place(field, this.status, this.workbench());
+    this.refresh();
+  }
+
+  // Python at hand, for who wants to compute rather than think.
+  workbench() {
+    const printed = element("div", { role: "status" });
+    const answer = this.status;
+    const bench = element(
+      "details",
+      { class: "fold workbench" },
+      element("summary", {}, "Work it out in Python"),
+    );
+    bench.append(
+      this.makeCode(
+        this.entry.scratch ?? "# np is NumPy\n",
+        `Python for exercise ${this.data.number}, ${this.data.title}`,
+        (text) => store.write(this.id, { scratch: text }),
+        () => this.run(),
+      ),
+      this.tools,
+      printed,
+    );
+    bench.querySelector(".exercise-keys").textContent =
+      "Ctrl+Enter runs. Tab indents; Escape, then Tab, leaves the editor.";
+    this.tools.append(button("Run", () => this.run(), { class: "python" }));
+    this.run = () => {
+      // What is printed stands here, the verdict above.
+      this.status = printed;
+      return this.ask("run").finally(() => (this.status = answer));
+    };
+    return bench;
+  }
+
+  flip() {
+    const text = this.input.value.trim();
+    this.input.value = /^[-−]/.test(text)
+      ? text.slice(1)
+      : `-${text.replace(/^\+/, "")}`;
+    this.keep({ answer: this.input.value });
+    this.input.focus();
+  }
+
+  refresh() {
+    this.input.value = this.entry.answer ?? "";
+    this.mark();
+  }
+
+  check() {
+    const text = this.input.value;
+    const number = parse(text);
+    if (number) {
+      const verdict = judge(number, this.data);
+      const failed = verdict.status === "failed";
+      this.show({
+        ...verdict,
+        call: failed ? [`your answer: ${text.trim()}`] : [],
+      });
+      return;
+    }
+    const comma = /^\s*[-+−]?\d+,\d+\s*$/.test(text);
+    this.note(
+      comma
+        ? `Write a decimal point: \`${text.trim().replace(",", ".")}\`.`
+        : "Write a number, such as `0.25`, `-3`, `1e-4` or `2/3`.",
+    );
+    this.input.focus();
+  }
+}
+
+const KINDS = { implement: Implement, number: NumberAsked, predict: Choice };
+
+function begin() {
+  for (const box of document.querySelectorAll("div.exercise")) {
+    const script = box.querySelector("script.exercise-data");
+    const data = JSON.parse(script.textContent);
+    exercises.set(data.id, new KINDS[data.kind](box, data));
+  }
+  store.watch((id) => exercises.get(id)?.refresh());
+  const page = document.querySelector(".exercise-progress");
+  if (page) showProgress(page);
+}
+
+begin();
