@@ -32,7 +32,7 @@ DOWNLOADS = "downloads"
 
 def setup(app: "Sphinx") -> dict[str, Any]:
     """Connect the book's machinery to Sphinx."""
-    from nlp_dawn.site import accessibility
+    from nlp_dawn.site import accessibility, launch, offline
     from nlp_dawn.site.directives import add_directives
     from nlp_dawn.site.search import BilingualSearch
 
@@ -46,6 +46,8 @@ def setup(app: "Sphinx") -> dict[str, Any]:
     app.add_config_value("nlp_dawn_machinery", _machinery(), "env")
     add_directives(app)
     accessibility.connect(app)
+    launch.connect(app)
+    offline.connect(app)
     app.setup_extension("nlp_dawn.site.source")
     app.add_search_language(BilingualSearch)
     app.connect("config-inited", _prepare, priority=100)
