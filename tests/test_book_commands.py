@@ -1,7 +1,9 @@
 """Serving, packing and handing out what was built; what goes wrong is said."""
 
+import gzip
 import http.client
 import json
+import os
 import socket
 import threading
 import zipfile
@@ -35,9 +37,10 @@ def server(site):
         thread.join()
 
 
-def get(server, path):
+def get(server, path, method="GET", **headers):
     connection = http.client.HTTPConnection(*server.server_address)
-    connection.request("GET", path)
+    names = {name.replace("_", "-"): value for name, value in headers.items()}
+    connection.request(method, path, headers=names)
     response = connection.getresponse()
     body = response.read()
     connection.close()
@@ -59,6 +62,50 @@ def test_the_server_gives_nothing_from_outside_its_folder(server, site):
     response, body = get(server, "/../secret")
     assert response.status == 404
     assert b"secret" not in body.replace(b"/../secret", b"")
+
+
+def test_text_is_sent_compressed_to_those_who_accept_it(server, site):
+    text = "<p>Hello again. " * 500
+    (site / "long.html").write_text(text, "utf-8")
+    response, body = get(server, "/long.html?x=1", Accept_Encoding="gzip, br")
+    assert response.headers["Content-Encoding"] == "gzip"
+    assert int(response.headers["Content-Length"]) == len(body) < 300
+    assert gzip.decompress(body).decode() == text
+    plain, body = get(server, "/long.html")
+    assert plain.headers["Content-Encoding"] is None
+    assert body.decode() == text
+    only, body = get(server, "/long.html", "HEAD", Accept_Encoding="gzip")
+    assert (only.status, body) == (200, b"")
+    (site / "a.woff2").write_bytes(bytes(5000))
+    font, body = get(server, "/a.woff2", Accept_Encoding="gzip")
+    assert font.headers["Content-Encoding"] is None
+    assert len(body) == 5000
+
+
+def test_a_page_is_sent_again_only_if_it_has_changed(server, site):
+    first, _ = get(server, "/", Accept_Encoding="gzip")
+    version = first.headers["ETag"]
+    known = {"Accept_Encoding": "gzip", "If_None_Match": version}
+    again, body = get(server, "/", **known)
+    assert (again.status, body) == (304, b"")
+    page = site / "index.html"
+    page.write_text("<p>Goodbye", "utf-8")
+    os.utime(page, ns=(0, page.stat().st_mtime_ns + 1))
+    changed, body = get(server, "/", **known)
+    assert changed.status == 200
+    assert gzip.decompress(body) == b"<p>Goodbye"
+
+
+def test_an_address_that_leads_nowhere_gets_the_page_for_it(server, site):
+    response, body = get(server, "/no/such/page.html", Accept_Encoding="gzip")
+    assert response.status == 404
+    assert b"<p>" in body  # the server's own, as long as there is none
+    (site / "404.html").write_text("<p>Lost", "utf-8")
+    response, body = get(server, "/no/such/page.html", Accept_Encoding="gzip")
+    assert response.status == 404
+    assert gzip.decompress(body) == b"<p>Lost"
+    response, body = get(server, "/no", "HEAD", Accept_Encoding="gzip")
+    assert (response.status, body) == (404, b"")
 
 
 def test_the_server_is_on_this_machine_only(server):

@@ -32,7 +32,15 @@ DOWNLOADS = "downloads"
 
 def setup(app: "Sphinx") -> dict[str, Any]:
     """Connect the book's machinery to Sphinx."""
-    from nlp_dawn.site import accessibility, launch, offline
+    from nlp_dawn.site import (
+        accessibility,
+        folds,
+        front,
+        languages,
+        launch,
+        loading,
+        offline,
+    )
     from nlp_dawn.site.directives import add_directives
     from nlp_dawn.site.search import BilingualSearch
 
@@ -46,7 +54,11 @@ def setup(app: "Sphinx") -> dict[str, Any]:
     app.add_config_value("nlp_dawn_machinery", _machinery(), "env")
     add_directives(app)
     accessibility.connect(app)
+    folds.connect(app)
+    front.connect(app)
+    languages.connect(app)
     launch.connect(app)
+    loading.connect(app)
     offline.connect(app)
     app.setup_extension("nlp_dawn.site.source")
     app.add_search_language(BilingualSearch)
@@ -213,24 +225,23 @@ def _find_stale_pages(
     removed: set[str],
 ) -> Iterable[str]:
     """Let pages run again whose part of the library changed."""
-    from nlp_dawn.site.freshness import PageKeys, forget_stale_results
+    from nlp_dawn.site.freshness import (
+        PageKeys,
+        forget_stale_results,
+        has_cells,
+    )
 
-    project = app.config.nlp_dawn_project
-    keys = PageKeys(project.root)
+    keys = PageKeys(app.config.nlp_dawn_project.root)
+    files = {name: Path(env.doc2path(name)) for name in sorted(env.found_docs)}
     now = {
-        f"book/{chapter.key}": keys.key(project.page(chapter.key))
-        for chapter in project.written()
+        name: keys.key(path) for name, path in files.items() if has_cells(path)
     }
     cache = Path(env.mystnb_config.execution_cache_path)  # type: ignore[attr-defined]
-    forget_stale_results(
-        cache, {Path(env.doc2path(name)): key for name, key in now.items()}
-    )
+    forget_stale_results(cache, {files[name]: now[name] for name in now})
     before = getattr(env, "nlp_dawn_keys", {})
     env.nlp_dawn_keys = now  # type: ignore[attr-defined]
     return [
-        name
-        for name, key in now.items()
-        if name in env.found_docs and before.get(name) not in (None, key)
+        name for name, key in now.items() if before.get(name) not in (None, key)
     ]
 
 
@@ -339,6 +350,7 @@ def _finish(app: "Sphinx", exception: Exception | None) -> None:
     """Copy what the pages load, export the notebooks, report the pages."""
     if exception is not None or app.builder.name != "html":
         return
+    from nlp_dawn.site import front, loading
     from nlp_dawn.site.browser_code import numpy_wheel, write_browser_code
     from nlp_dawn.site.notebooks import export_chapters
 
@@ -361,6 +373,8 @@ def _finish(app: "Sphinx", exception: Exception | None) -> None:
     if missing:
         print(f"  {missing}", flush=True)
     write_browser_code(project, static, wheel, hosts)
+    front.write_files(app)
+    loading.finish(app)
 
     pages = report(app)
     (Path(app.outdir).parent / "pages.json").write_text(
@@ -371,7 +385,10 @@ def _finish(app: "Sphinx", exception: Exception | None) -> None:
 
 
 def report(app: "Sphinx") -> list[dict[str, Any]]:
-    """Return for every page that has cells how its run went."""
+    """Return for every page that has cells how its run went, and its weight."""
+    from nlp_dawn.site.weight import page_weight
+
+    builder: Any = app.builder
     started = getattr(app.env, "nlp_dawn_built_at", time.time())
     pages = []
     for name, data in sorted(getattr(app.env, "nb_metadata", {}).items()):
@@ -383,6 +400,7 @@ def report(app: "Sphinx") -> list[dict[str, Any]]:
                     "seconds": run["runtime"],
                     "cached": run["mtime"] < started,
                     "error": run["traceback"],
+                    "bytes": page_weight(Path(builder.get_outfilename(name))),
                 }
             )
     return pages

@@ -91,8 +91,18 @@ def _name_the_fold(match: re.Match[str]) -> str:
 
 
 def _mark_chinese(page: str) -> str:
-    """Say of Chinese text that it is Chinese, so that it is read out so."""
-    # Most pages are English.
+    """Say of Chinese around the text that it is Chinese.
+
+    Of the text itself, between the tags ``article``, the writers of the pages
+    say it (:mod:`nlp_dawn.site.languages`); the theme repeats its titles.
+    """
+    before, article, rest = page.partition("<article")
+    text, end, after = rest.partition("</article>")
+    return _marked_all(before) + article + text + end + _marked_all(after)
+
+
+def _marked_all(page: str) -> str:
+    # Most pages have none there.
     if not CHINESE.search(page):
         return page
     pieces: list[str] = []

@@ -76,11 +76,10 @@ def build(
             + "; ".join(f"a cell of {page} failed" for page in failed)
         )
     html = output / "html"
-    if status != 0 or not (html / "book" / "intro.html").exists():
+    if status != 0 or not (html / "index.html").exists():
         raise CommandError(
             "the book was not built; the messages above say which page and why"
         )
-    _write_front_door(html)
     offline.write_worker(html)
     print(f"built {html} in {time.perf_counter() - started:.0f} s", flush=True)
     return html
@@ -186,7 +185,10 @@ def report_pages(output: Path) -> list[str]:
             print(f"  {page['page']}: failed\n{_reason(page['error'])}")
         else:
             how = "from cache; it took" if page["cached"] else "ran in"
-            print(f"  {page['page']}: {how} {page['seconds'] or 0:.1f} s")
+            print(
+                f"  {page['page']}: {how} {page['seconds'] or 0:.1f} s, "
+                f"weighs {page['bytes'] / 1000:.0f} kB"
+            )
     return failed
 
 
@@ -196,18 +198,6 @@ def _reason(traceback: str) -> str:
         traceback = re.sub(r"\x1b\[[\d;]*m", "", traceback)
         start = traceback.find("An error occurred while executing")
     return traceback[max(start, 0) :].rstrip()
-
-
-def _write_front_door(html: Path) -> None:
-    (html / "index.html").write_text(
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        "<title>nlp_dawn</title>"
-        '<meta name="viewport" content="width=device-width">'
-        '<meta http-equiv="refresh" content="0; url=book/intro.html"></head>'
-        '<body><a href="book/intro.html">The book begins here.</a></body>'
-        "</html>\n",
-        "utf-8",
-    )
 
 
 def pack(html: Path, archive: Path, *, python: bool = False) -> Path:

@@ -62,6 +62,12 @@ def add_book(parser: argparse.ArgumentParser) -> None:
     _add_output(pack)
     pack.set_defaults(run=_zip)
 
+    anchors = actions.add_parser(
+        "anchors", help="note the anchors that links may point to from now on"
+    )
+    _add_output(anchors)
+    anchors.set_defaults(run=_anchors)
+
 
 def _add_output(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
@@ -106,6 +112,18 @@ def _zip(arguments: argparse.Namespace) -> int:
     output = _output(arguments)
     archive = arguments.to or output / "nlp_dawn-book.zip"
     building.pack(output / "html", archive.resolve(), python=arguments.python)
+    return 0
+
+
+def _anchors(arguments: argparse.Namespace) -> int:
+    from nlp_dawn.site.anchors import built_anchors, note_anchors
+
+    html = _output(arguments) / "html"
+    path = building.checkout().book / "anchors.txt"
+    new = note_anchors(path, built_anchors(html))
+    for anchor in new:
+        print(f"  {anchor}")
+    print(f"{len(new)} new in {path}")
     return 0
 
 

@@ -22,6 +22,11 @@ _PACKAGE = "nlp_dawn"
 _PEERS = ("numpy", "matplotlib", "torch")
 
 
+def has_cells(page: Path) -> bool:
+    """Whether the page at `page` has cells to run."""
+    return "{code-cell}" in page.read_text("utf-8")
+
+
 class PageKeys:
     """Computes the keys of pages; reads every module once."""
 

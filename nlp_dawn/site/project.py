@@ -1,5 +1,6 @@
 """Where the book's parts lie in a checkout, and what its plan says."""
 
+import re
 import tomllib
 from dataclasses import dataclass
 from functools import cached_property
@@ -126,9 +127,31 @@ class Project:
     @cached_property
     def repository(self) -> str:
         """The public home of the repository, or nothing."""
+        return str(self._settings.get("repository", "")).rstrip("/")
+
+    @cached_property
+    def site(self) -> str:
+        """The public address of the site with a slash at its end, or nothing.
+
+        It is the setting of that name. Without it, a repository on GitHub has
+        its pages where GitHub puts them.
+        """
+        address = str(self._settings.get("site", "")).rstrip("/")
+        home = re.fullmatch(
+            r"https://github\.com/([^/]+)/([^/]+)", self.repository
+        )
+        if not address and home:
+            owner, name = home[1].lower(), home[2]
+            address = f"https://{owner}.github.io"
+            if name.lower() != f"{owner}.github.io":
+                address += f"/{name}"
+        return f"{address}/" if address else ""
+
+    @cached_property
+    def _settings(self) -> dict[str, Any]:
         settings = _read_toml(self.root / "pyproject.toml")
-        tool = settings.get("tool", {}).get("nlp_dawn", {})
-        return str(tool.get("repository", "")).rstrip("/")
+        tool: dict[str, Any] = settings.get("tool", {}).get("nlp_dawn", {})
+        return tool
 
     def page(self, key: str) -> Path:
         """Where the chapter `key` is, or will be, written."""

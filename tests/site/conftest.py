@@ -60,6 +60,26 @@ def pytest_terminal_summary(
     if lines:
         terminalreporter.section("from an input to its painted frame")
         terminalreporter.write("\n".join(sorted(lines)) + "\n")
+    weights = [
+        (report.nodeid.partition("[")[2].rpartition("]")[0], weight)
+        for outcome in ("passed", "failed")
+        for report in terminalreporter.stats.get(outcome, [])
+        for name, weight in report.user_properties
+        if name == "weight"
+    ]
+    if weights:
+        terminalreporter.section("what a first visit loads, in kB as sent")
+        terminalreporter.write(as_table(weights) + "\n")
+
+
+def as_table(weights: list[tuple[str, dict[str, float]]]) -> str:
+    """Return the weights of pages, the heaviest first."""
+    kinds = ["html", "css", "js", "rest", "sum", "font"]
+    rows = [f"{'page':<40}" + "".join(f"{kind:>8}" for kind in kinds)]
+    for page, weight in sorted(weights, key=lambda row: -row[1]["sum"]):
+        numbers = "".join(f"{weight[kind] / 1000:8.1f}" for kind in kinds)
+        rows.append(f"{page:<40}{numbers}")
+    return "\n".join(rows)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -105,8 +125,8 @@ class Visit:
     def open(self, path: Path) -> None:
         """Open a file of the site, and follow it where it leads."""
         self.page.goto(path.as_uri())
-        if path == HTML / "index.html":
-            self.page.wait_for_url("**/book/intro.html")
+        if path == HTML / "book" / "intro.html":
+            self.page.wait_for_url("**/index.html")
 
     def wrong(self) -> list[str]:
         """Return requests to other hosts, missing files, and errors."""

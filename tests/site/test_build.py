@@ -1,6 +1,7 @@
 """Building: a page that fails is named, an edit of the library is seen."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -44,7 +45,8 @@ class Checkout:
         self.write(
             "_toc.yml",
             "format: jb-book\nroot: book/intro\nchapters:\n"
-            "- file: book/first/sample\n- file: book/glossary\n"
+            "- file: book/first/sample\n- file: book/first/other\n"
+            "- file: book/glossary\n"
             "- file: book/concordance\n- file: book/errata\n"
             "- file: book/api/index\n",
         )
@@ -53,7 +55,9 @@ class Checkout:
         self.write(
             "book/chapters.toml",
             '[[part]]\nkey = "first"\ntitle = "First"\n[[chapter]]\n'
-            'key = "first/sample"\nnumber = 1\ntitle = "Sample"\nneeds = []\n',
+            'key = "first/sample"\nnumber = 1\ntitle = "Sample"\nneeds = []\n'
+            '[[chapter]]\nkey = "first/other"\nnumber = 2\ntitle = "Other"\n'
+            "needs = [1]\n",
         )
         self.write(
             "book/concepts.toml",
@@ -63,7 +67,15 @@ class Checkout:
         self.write("nlp_dawn/__init__.py", "")
         self.write("nlp_dawn/first/__init__.py", "")
         self.write("nlp_dawn/first/sample.py", "answer = 'first answer'\n")
+        self.write("nlp_dawn/first/other.py", "x = 3\n")
         self.page()
+        self.write(
+            "book/first/other.md",
+            PAGE.replace("# Sample", "# Other").format(
+                text="Another page.",
+                code="from nlp_dawn.first.other import x\nx",
+            ),
+        )
 
     def write(self, name: str, text: str) -> None:
         path = self.root / name
@@ -98,25 +110,72 @@ class Checkout:
         return path.read_text("utf-8")
 
 
+def pages_run(done: subprocess.CompletedProcess[str]) -> set[str]:
+    """Return the pages whose cells a build ran."""
+    return set(re.findall(r"^  (\S+): ran in", done.stdout, re.M))
+
+
+def pages_read(done: subprocess.CompletedProcess[str]) -> set[str]:
+    """Return the pages that a build read, whether they ran or not."""
+    return set(re.findall(r"^  \[\d+/\d+\] (\S+)", done.stdout, re.M))
+
+
 @pytest.fixture
 def checkout(html, tmp_path):
     """Return a small checkout; the real book's build got KaTeX."""
     return Checkout(tmp_path)
 
 
-def test_an_edit_of_the_library_runs_the_page_again(checkout):
+def test_a_build_runs_what_changed_and_nothing_else(checkout):
+    settings = checkout.root / "pyproject.toml"
+    home = 'repository = "https://github.com/Owner/Book"'
+    text = settings.read_text("utf-8")
+    settings.write_text(re.sub('^repository = ""', home, text, flags=re.M))
     done = checkout.build("--strict")
     assert done.returncode == 0, done.stderr
     assert "first answer" in checkout.built
-    assert "book/first/sample: ran in" in done.stdout
+    assert pages_run(done) == {"book/first/sample", "book/first/other"}
+    assert_says_where_it_is(checkout)
+
     again = checkout.build("--strict")
-    assert "book/first/sample: from cache" in again.stdout
+    assert pages_read(again) == {"book/intro"}  # whose map is drawn anew
+    assert pages_run(again) == set()
+
     checkout.write("nlp_dawn/first/sample.py", "answer = 'second answer'\n")
+    other = checkout.root / "book" / "first" / "other.md"
+    other.write_text(other.read_text("utf-8").replace("Another", "One more"))
     done = checkout.build("--strict")
     assert done.returncode == 0, done.stderr
     assert "second answer" in checkout.built
-    notebook = checkout.root / "_build/html/downloads/first/sample.ipynb"
+    # The page that imports the module ran, and not the one with new words.
+    assert pages_run(done) == {"book/first/sample"}
+    assert pages_read(done) == {
+        "book/intro",
+        "book/first/sample",
+        "book/first/other",
+    }
+    assert "book/first/other: from cache" in done.stdout
+    html = checkout.root / "_build" / "html"
+    assert "One more page" in (html / "book/first/other.html").read_text()
+    notebook = html / "downloads" / "first" / "sample.ipynb"
     assert len(json.loads(notebook.read_text("utf-8"))["cells"]) == 3
+
+
+def assert_says_where_it_is(checkout: Checkout) -> None:
+    """Check the addresses of a site whose repository is set."""
+    site, html = "https://owner.github.io/Book/", checkout.root / "_build/html"
+    head = checkout.built
+    assert f'rel="canonical" href="{site}book/first/sample.html"' in head
+    assert f'property="og:image" content="{site}_static/card.png"' in head
+    assert (html / "_static" / "card.png").stat().st_size < 50_000
+    front = (html / "index.html").read_text("utf-8")
+    assert f'rel="canonical" href="{site}"' in front
+    sitemap = (html / "sitemap.xml").read_text("utf-8")
+    assert f"<loc>{site}</loc>" in sitemap
+    assert f"<loc>{site}book/first/sample.html</loc>" in sitemap
+    assert "intro" not in sitemap
+    lost = (html / "404.html").read_text("utf-8")
+    assert 'href="/Book/index.html"' in lost
 
 
 def test_a_failing_cell_is_named_with_its_page(checkout):

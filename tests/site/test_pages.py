@@ -1,5 +1,6 @@
 """Every built page: alone on the network, without errors, on a phone too."""
 
+import json
 import re
 from functools import cache
 from html.parser import HTMLParser
@@ -84,7 +85,7 @@ def test_a_chapter_has_its_number_though_others_are_unwritten(html, visit):
 
 def test_the_map_leads_to_the_written_chapters(html, visit):
     intro = visit.page
-    visit.open(html / "book/intro.html")
+    visit.open(html / "index.html")
     links = intro.locator("svg.book-map a")
     assert links.count() == len(CHAPTERS)
     links.last.focus()
@@ -110,7 +111,7 @@ def test_the_map_leads_to_the_written_chapters(html, visit):
     indirect=True,
 )
 def test_the_map_can_be_read_in_both_themes(html, visit):
-    visit.open(html / "book/intro.html")
+    visit.open(html / "index.html")
     for selector in (".part", ".written .title", ".planned .title"):
         text = f"svg.book-map {selector}"
         assert contrast(visit.page, text) >= 4.5, selector
@@ -152,10 +153,17 @@ class _Anchors(HTMLParser):
         self, tag: str, attributes: list[tuple[str, str | None]]
     ) -> None:
         for name, value in attributes:
-            if name == "id" and value:
+            if not value:
+                continue
+            if name == "id":
                 self.ids.add(value)
-            if name in ("href", "src") and value:
+            elif name in ("href", "src", "action", "poster", "xlink:href"):
                 self.links.append(value)
+            elif name in ("srcset", "imagesrcset"):
+                self.links += [place.split()[0] for place in value.split(",")]
+        refresh = dict(attributes).get("content") or ""
+        if tag == "meta" and (url := re.search(r"url=(\S+)", refresh)):
+            self.links.append(url[1])
 
 
 @cache
@@ -165,19 +173,69 @@ def anchors(path: Path) -> _Anchors:
 
 def test_internal_links_lead_somewhere(html, built_page):
     here = html / built_page
-    broken = []
-    for link in anchors(here).links:
-        if re.match(r"[a-z]+:", link):
-            continue
-        address, anchor = urldefrag(unquote(link.partition("?")[0]))
+    links = anchors(here).links
+    assert links
+    assert [link for link in links if leads_nowhere(link, here, html)] == []
+
+
+def leads_nowhere(link: str, here: Path, html: Path) -> bool:
+    """Whether a link inside the site has no file, or no such place in it."""
+    if re.match(r"[a-z]+:", link):
+        return False
+    address, anchor = urldefrag(link)
+    address, anchor = unquote(address.partition("?")[0]), unquote(anchor)
+    if address.startswith("/"):  # of the page that is shown at any address
+        target = html / address[1:]
+    else:
         target = (here.parent / address).resolve() if address else here
-        if not target.exists() or (
-            anchor
-            and target.suffix == ".html"
-            and anchor not in anchors(target).ids
+    if target.is_dir():  # from the file system that would be a list of files
+        return True
+    return not target.is_file() or bool(
+        anchor
+        and target.suffix == ".html"
+        and anchor not in anchors(target).ids
+    )
+
+
+@pytest.mark.parametrize(
+    ("link", "answer"),
+    [
+        ("../index.html", False),
+        ("../index.html#the-map", False),
+        ("../index.html#no-map", True),
+        ("../_static/book.css?v=1", False),
+        ("../_static/nothing.css", True),
+        ("#no-such-place", True),
+        ("..", True),
+        ("https://example.org/nothing", False),
+    ],
+)
+def test_the_check_of_links_sees_what_is_broken(html, link, answer):
+    assert leads_nowhere(link, html / "book" / "notation.html", html) is answer
+
+
+def test_stylesheets_and_the_search_name_what_is_there(html):
+    missing = []
+    for path in html.rglob("*.css"):
+        for place in re.findall(
+            r"url\([\"']?([^\"')]+)", path.read_text("utf-8", "replace")
         ):
-            broken.append(link)
-    assert broken == []
+            if not place.startswith(("data:", "#")):
+                target = path.parent / re.split("[?#]", place)[0]
+                if not target.is_file() and place.endswith("woff2"):
+                    missing.append((path.name, place))
+    assert missing == []
+    index = (html / "searchindex.js").read_text("utf-8")
+    index = json.loads(index[len("Search.setIndex(") : -1])
+    documents = index["docnames"]
+    assert len(documents) > 40
+    for name in documents:
+        assert (html / f"{name}.html").is_file(), name
+    for title, places in index["alltitles"].items():
+        for number, anchor in places:
+            page = html / f"{documents[number]}.html"
+            if documents[number] != "book/intro":  # which only forwards
+                assert anchor is None or anchor in anchors(page).ids, title
 
 
 def test_nothing_is_loaded_from_another_host(html, built_page):
