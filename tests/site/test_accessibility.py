@@ -42,16 +42,18 @@ THIN_OUT = """() => {
   for (const glyphs of document.querySelectorAll(".katex-html")) {
     glyphs.replaceChildren();
   }
+  // Read first, then write: in turns, every read lays the page out anew.
   const seen = new Set();
+  const repeated = [];
   for (const code of document.querySelectorAll(".highlight pre")) {
     const ground = getComputedStyle(code).backgroundColor;
     for (const token of code.querySelectorAll("span[class]:not(:has(*))")) {
       const kind = [ground, getComputedStyle(token).color, token.className];
-      if (seen.has(kind.join())) token.replaceWith(token.textContent);
+      if (seen.has(kind.join())) repeated.push(token);
       else seen.add(kind.join());
     }
-    code.normalize();
   }
+  for (const token of repeated) token.replaceWith(token.textContent);
 }"""
 
 # axe takes MathML for a picture and passes its text over, so a heading that
@@ -92,7 +94,8 @@ def violations(page, rules=EVERYTHING):
 def color_scheme(page, scheme):
     page.emulate_media(color_scheme=scheme)
     page.wait_for_function(
-        "scheme => document.documentElement.dataset.theme == scheme",
+        "scheme => [scheme, undefined]"
+        ".includes(document.documentElement.dataset.theme)",
         arg=scheme,
     )
 
@@ -135,16 +138,21 @@ def test_axe_would_find_something(html, visit, axe):
 
 # How the place that has the focus looks, and what it is: a summary may show
 # it by its arrow, an editor by its frame.
-FOCUSED = """() => {
+FOCUSED = """async () => {
   const here = document.activeElement;
   if (!here || here === document.body) return null;
+  // An editor notices a little later.
+  const editor = here.closest(".cm-editor");
+  for (let k = 0; k < 100 && editor?.matches(":not(.cm-focused)"); k += 1) {
+    await new Promise(requestAnimationFrame);
+  }
   window.visited ??= new Map();
   const look = (element) => {
     const style = getComputedStyle(element);
     const ring = parseFloat(style.outlineWidth) && style.outlineStyle;
     return [ring && ring !== "none" && style.outlineColor, style.boxShadow];
   };
-  const parts = [here, ...here.children, here.closest(".cm-editor") ?? here];
+  const parts = [here, ...here.children, editor ?? here];
   if (visited.has(here)) return null;
   visited.set(here, parts.map((part) => look(part).join()));
   const box = here.getBoundingClientRect();
@@ -154,8 +162,12 @@ FOCUSED = """() => {
     inside: box.right > 0 && box.left < innerWidth,
   };
 }"""
-UNSEEN = """() => {
+UNSEEN = """async () => {
   document.activeElement.blur();
+  // An editor notices a little later.
+  while (document.querySelector(".cm-focused")) {
+    await new Promise(requestAnimationFrame);
+  }
   const unseen = [];
   for (const [element, looks] of visited) {
     const editor = element.closest(".cm-editor") ?? element;
@@ -178,6 +190,8 @@ def tab_through(page, limit=700):
     """Press the tab key until it comes round, and return the stops."""
     stops = []
     for _ in range(limit):
+        if page.evaluate("!!document.activeElement.closest('.cm-editor')"):
+            page.keyboard.press("Escape")  # there, the tab key indents
         page.keyboard.press("Tab")
         stop = page.evaluate(FOCUSED)
         if stop is None:
