@@ -7,7 +7,14 @@ if (
   DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
 }
 
-// What scrolls sideways on a narrow screen can be scrolled by the keyboard.
+// What scrolls sideways on a narrow screen can be scrolled by the keyboard,
+// also once the screen is turned.
+const scrolling = new ResizeObserver((changes) => {
+  for (const { target } of changes) {
+    if (target.scrollWidth > target.clientWidth) target.tabIndex = 0;
+    else target.removeAttribute("tabindex");
+  }
+});
 document.querySelectorAll(".katex-display, .highlight pre").forEach((box) => {
-  if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
+  scrolling.observe(box);
 });

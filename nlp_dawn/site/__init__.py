@@ -32,7 +32,15 @@ DOWNLOADS = "downloads"
 
 def setup(app: "Sphinx") -> dict[str, Any]:
     """Connect the book's machinery to Sphinx."""
-    from nlp_dawn.site import folds, front, languages, loading
+    from nlp_dawn.site import (
+        accessibility,
+        folds,
+        front,
+        languages,
+        launch,
+        loading,
+        offline,
+    )
     from nlp_dawn.site.directives import add_directives
     from nlp_dawn.site.search import BilingualSearch
 
@@ -46,10 +54,13 @@ def setup(app: "Sphinx") -> dict[str, Any]:
     # Pages are written again when what writes them has changed.
     app.add_config_value("nlp_dawn_machinery", _machinery(), "env")
     add_directives(app)
+    accessibility.connect(app)
     folds.connect(app)
     front.connect(app)
     languages.connect(app)
+    launch.connect(app)
     loading.connect(app)
+    offline.connect(app)
     app.setup_extension("nlp_dawn.site.source")
     app.add_search_language(BilingualSearch)
     app.connect("config-inited", _prepare, priority=100)

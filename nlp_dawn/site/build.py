@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from nlp_dawn.cli import CommandError
+from nlp_dawn.site import offline
 from nlp_dawn.site.project import Project, find_project
 
 
@@ -79,6 +80,7 @@ def build(
         raise CommandError(
             "the book was not built; the messages above say which page and why"
         )
+    offline.write_worker(html)
     print(f"built {html} in {time.perf_counter() - started:.0f} s", flush=True)
     return html
 
@@ -198,21 +200,23 @@ def _reason(traceback: str) -> str:
     return traceback[max(start, 0) :].rstrip()
 
 
-def pack(html: Path, archive: Path) -> Path:
+def pack(html: Path, archive: Path, *, python: bool = False) -> Path:
     """Pack the built site into a ZIP file that opens from the file system."""
     if not (html / "index.html").exists():
         raise CommandError(
             f"there is no built book in {html}; run `nlp-dawn book build` first"
         )
-    archive.parent.mkdir(parents=True, exist_ok=True)
-    # One folder inside, so that unpacking does not litter.
-    with tempfile.TemporaryDirectory(dir=archive.parent) as folder:
-        inside = Path(folder) / "nlp_dawn-book"
-        shutil.copytree(
-            html, inside, ignore=shutil.ignore_patterns(".buildinfo", "reports")
-        )
-        made = shutil.make_archive(
-            str(Path(folder) / "book"), "zip", folder, inside.name
-        )
-        Path(made).replace(archive)
+    shown = -1
+
+    def show(done: int, total: int) -> None:
+        nonlocal shown
+        tenths = 10 * done // max(total, 1)
+        if tenths > shown:
+            shown = tenths
+            print(
+                f"  {10 * tenths} % of {total / 1e6:.1f} MB packed", flush=True
+            )
+
+    size = offline.pack(html, archive, python=python, progress=show)
+    print(f"packed {archive}: {size / 1e6:.1f} MB", flush=True)
     return archive

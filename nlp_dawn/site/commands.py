@@ -53,6 +53,12 @@ def add_book(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="the archive to write (default: OUTPUT/nlp_dawn-book.zip)",
     )
+    pack.add_argument(
+        "--python",
+        action="store_true",
+        help="also pack Python for the browser, which checks answers where "
+        "the archive is served over http (9 MB more)",
+    )
     _add_output(pack)
     pack.set_defaults(run=_zip)
 
@@ -105,8 +111,7 @@ def _serve(arguments: argparse.Namespace) -> int:
 def _zip(arguments: argparse.Namespace) -> int:
     output = _output(arguments)
     archive = arguments.to or output / "nlp_dawn-book.zip"
-    made = building.pack(output / "html", archive.resolve())
-    print(f"packed {made}")
+    building.pack(output / "html", archive.resolve(), python=arguments.python)
     return 0
 
 

@@ -124,6 +124,7 @@ def export(
     number: int,
     folder: Path,
     references: References,
+    set_up: str = "",
 ) -> dict[str, Any]:
     """Return a chapter's page as a notebook, in the format's terms.
 
@@ -139,6 +140,8 @@ def export(
         Where the page lies; images are looked for from there.
     references : References
         What the page may refer to.
+    set_up : str
+        Code that comes first, where a machine has to be set up.
 
     Raises
     ------
@@ -153,6 +156,8 @@ def export(
     writer.page(lines[start:], start + 1)
     cells = [*writer.cells, *writer.works_cited()]
     cells.insert(0, _first_cell(cells, chapter, number))
+    if set_up:
+        cells.insert(1, _code(set_up))
     return _notebook(cells, chapter)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nlp_dawn.cli import CommandError
+from nlp_dawn.site import launch
 from nlp_dawn.site.exercises import shown_exercise
 from nlp_dawn.site.export import Citation, ExportError, References, export
 
@@ -39,6 +40,7 @@ def export_chapters(app: "Sphinx", folder: Path) -> list[Path]:
                 references=References(
                     **shared, values=_glued(app, name), exercise=shown_exercise
                 ),
+                set_up=launch.set_up(project.repository),
             )
         except ExportError as error:
             raise ExtensionError(f"notebook export: {error}") from error
@@ -48,6 +50,7 @@ def export_chapters(app: "Sphinx", folder: Path) -> list[Path]:
             json.dumps(notebook, indent=1, ensure_ascii=False) + "\n", "utf-8"
         )
         written.append(path)
+    launch.write_environment(project.repository, folder)
     return written
 
 

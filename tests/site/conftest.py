@@ -154,7 +154,8 @@ class Visit:
 @contextlib.contextmanager
 def _new_visit(browser: Browser, **settings: Any) -> Iterator[Visit]:
     """Open an empty page; the settings go to its browser context."""
-    context = browser.new_context(**settings)
+    # What a worker keeps would reach from one test into the next.
+    context = browser.new_context(**{"service_workers": "block", **settings})
     visit = Visit(context.new_page())
 
     def ours_only(route: Route) -> None:

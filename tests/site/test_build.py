@@ -216,3 +216,29 @@ def test_markup_that_a_notebook_cannot_have_fails_the_build(checkout):
     assert "book/first/sample.md:14: {eval-rst} has no counterpart" in (
         done.stderr
     )
+
+
+def test_a_public_home_is_offered_on_the_page_and_in_the_notebook(checkout):
+    settings = checkout.root / "pyproject.toml"
+    text = settings.read_text("utf-8")
+    assert 'repository = ""' in text
+    home = "https://github.com/someone/nlp_dawn"
+    checkout.write(
+        "pyproject.toml",
+        text.replace('repository = ""', f'repository = "{home}"'),
+    )
+    done = checkout.build()
+    assert done.returncode == 0, done.stderr
+    for place in (
+        "https://colab.research.google.com/github/someone/nlp_dawn/blob/"
+        "notebooks/first/sample.ipynb",
+        "https://mybinder.org/v2/gh/someone/nlp_dawn/notebooks"
+        "?labpath=first%2Fsample.ipynb",
+    ):
+        assert f'href="{place}"' in checkout.built
+    downloads = checkout.root / "_build" / "html" / "downloads"
+    notebook = json.loads(
+        (downloads / "first" / "sample.ipynb").read_text("utf-8")
+    )
+    assert f"nlp-dawn[notebook] @ git+{home}" in notebook["cells"][1]["source"]
+    assert (downloads / "binder" / "requirements.txt").exists()
