@@ -185,7 +185,7 @@ class Painter:
                 "draw must return one sentence that says what is seen, "
                 f"got {sentence!r}"
             )
-        return _as_prose(sentence)
+        return as_prose(sentence)
 
     def _box(self, figure: "Figure") -> Box:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -360,12 +360,12 @@ _MINUS = re.compile(r"(?<![\w-])-(?=[\d.])")
 _MINUS_ZERO = re.compile(r"−(?=0(?:\.0+)?(?![.\d]*\d))")
 
 
-def _as_prose(sentence: str) -> str:
+def as_prose(sentence: str) -> str:
     """Write a sentence's numbers as the axes do: a true minus, no minus zero.
 
     Examples
     --------
-    >>> _as_prose("from -0.00 to -1.5,  not 2026-11-21")
+    >>> as_prose("from -0.00 to -1.5,  not 2026-11-21")
     'from 0.00 to −1.5, not 2026-11-21'
     """
     text = _MINUS.sub("−", " ".join(sentence.split()))

@@ -38,6 +38,14 @@
     });
   }
 
+  // A value as Python writes it.
+  function literal(value, float) {
+    if (typeof value === "boolean") return value ? "True" : "False";
+    if (typeof value === "string") return JSON.stringify(value);
+    const text = String(value);
+    return float && /^-?\d+$/.test(text) ? `${text}.0` : text;
+  }
+
   class Figure extends HTMLElement {
     connectedCallback() {
       // While the page is being read, the element has no content yet.
@@ -79,8 +87,12 @@
       for (const approach of ["pointerenter", "focusin"]) {
         this.addEventListener(approach, () => this.#load(), { once: true });
       }
-      const copy = this.querySelector(".tools button");
-      copy.addEventListener("click", () => this.#copy(copy));
+      this.querySelector(".copy-link").addEventListener("click", () =>
+        this.#copy(this.link, "Copied. It opens the figure as it is now."),
+      );
+      this.querySelector(".copy-python")?.addEventListener("click", async () =>
+        this.#copy(await this.python(), "Copied. It draws the figure as it is now."),
+      );
       this.dataset.ready = "";
       const asked = this.#asked();
       if (Object.keys(asked).length) this.show(asked);
@@ -118,15 +130,39 @@
       return address.href;
     }
 
-    async #copy(button) {
-      const status = button.parentElement.querySelector("[role=status]");
-      const link = this.link;
+    // A program that draws this figure as it is now and prints its sentence.
+    async python() {
+      const { python } = await this.#load();
+      const state = this.#controls.map((control, k) => {
+        const value = control.values[this.indices[k]];
+        return `${control.name}=${literal(value, control.float)}`;
+      });
+      const from = location.protocol.startsWith("http") ? ` (${this.link})` : "";
+      return [
+        `# ${this.querySelector("figcaption").textContent}${from}`,
+        "# Needs: pip install \"nlp-dawn[notebook]\"",
+        python.join(state.join(", ")),
+      ].join("\n");
+    }
+
+    async #copy(text, done) {
+      const status = this.querySelector(".tools [role=status]");
+      this.querySelector(".by-hand")?.remove();
       try {
-        await navigator.clipboard.writeText(link);
-        status.textContent = "Copied. It opens the figure as it is now.";
+        await navigator.clipboard.writeText(text);
+        status.textContent = done;
       } catch {
-        // Not every browser lets a page write there: to be copied by hand.
-        status.textContent = link;
+        // Not every browser lets a page write there.
+        status.textContent = "To be copied by hand:";
+        const field = document.createElement("textarea");
+        field.className = "by-hand";
+        field.readOnly = true;
+        field.value = text.trimEnd();
+        field.rows = Math.min(field.value.split("\n").length, 12);
+        field.setAttribute("aria-label", "To be copied");
+        status.parentElement.after(field);
+        field.focus();
+        field.select();
       }
     }
 

@@ -7,7 +7,10 @@ from html import escape
 from importlib.resources import files
 from typing import Any
 
+import numpy as np
+
 from nlp_dawn.figures.drawing import Box, Painter, Picture, whole
+from nlp_dawn.figures.excerpt import program
 from nlp_dawn.figures.packing import pack
 from nlp_dawn.figures.states import Control, Exploration
 
@@ -74,6 +77,25 @@ def show(exploration: Exploration) -> None:
     display(HTML(_page.add(exploration)))  # type: ignore[no-untyped-call]
 
 
+def cells() -> tuple[list[str], set[str]]:
+    """Return the code that ran so far, and whose names change when used.
+
+    Empty outside IPython.
+    """
+    from IPython import get_ipython
+
+    shell = get_ipython()
+    if shell is None:
+        return [], set()
+    ran = list(shell.history_manager.input_hist_parsed)
+    generators = {
+        name
+        for name, value in shell.user_ns.items()
+        if isinstance(value, np.random.Generator)
+    }
+    return ran, generators
+
+
 def asset(name: str) -> str:
     """Return the text of a file that lies beside this module."""
     return (files("nlp_dawn.figures") / name).read_text(encoding="utf-8")
@@ -88,7 +110,8 @@ def markup(exploration: Exploration) -> str:
         box |= picture.box
     first = pictures[exploration.start_index]
     anchor = f"figure-{exploration.id}"
-    packed = pack(*_table(pictures, box))
+    written = program(exploration, *cells())
+    packed = pack(*_table(pictures, box, written))
     described = _script("figure-controls", _described(exploration.controls))
     return (
         f'<{ELEMENT} class="{ELEMENT}" id="{anchor}"'
@@ -102,9 +125,7 @@ def markup(exploration: Exploration) -> str:
         f'{escape(max((p.sentence for p in pictures), key=len))}">'
         f'<p id="{anchor}-sentence" aria-live="polite" aria-atomic="true">'
         f"{escape(first.sentence)}</p></div>\n"
-        '<p class="tools"><button type="button" aria-label="Copy link to this'
-        ' figure as it is now">Copy link</button> <span role="status"></span>'
-        "</p>\n"
+        f"{_tools(written is not None)}"
         "</figure>\n"
         f"{described}"
         f'<script type="text/plain" class="figure-states" data-encoding='
@@ -131,7 +152,9 @@ def picture_markup(
     )
 
 
-def _table(pictures: list[Picture], box: Box) -> tuple[list[str], Any]:
+def _table(
+    pictures: list[Picture], box: Box, written: tuple[str, str] | None
+) -> tuple[list[str], Any]:
     """Return every different panel once, and what every state shows."""
     # Panel by panel, so that neighbours in the table resemble each other.
     columns = [
@@ -142,7 +165,21 @@ def _table(pictures: list[Picture], box: Box) -> tuple[list[str], Any]:
     place = {text: k for k, text in enumerate(different)}
     shown = [[place[text] for text in column] for column in columns]
     sentences = [picture.sentence for picture in pictures]
-    return different, {"shown": shown, "sentences": sentences}
+    extra = {"shown": shown, "sentences": sentences, "python": written}
+    return different, extra
+
+
+def _tools(python: bool) -> str:
+    buttons = [("link", "Copy link", "Copy link to this figure as it is now")]
+    if python:
+        label = "Copy as Python: a program that draws this figure as it is now"
+        buttons.append(("python", "Copy as Python", label))
+    markup = " ".join(
+        f'<button type="button" class="copy-{name}" aria-label="{label}">'
+        f"{text}</button>"
+        for name, text, label in buttons
+    )
+    return f'<p class="tools">{markup} <span role="status"></span></p>\n'
 
 
 def _described(controls: tuple[Control, ...]) -> list[dict[str, Any]]:
@@ -152,6 +189,8 @@ def _described(controls: tuple[Control, ...]) -> list[dict[str, Any]]:
             "kind": control.kind,
             "values": control.values,
             "texts": control.texts,
+            # To a browser 1.0 is 1; a program must not make it an integer.
+            "float": isinstance(control.values[0], float),
         }
         for control in controls
     ]

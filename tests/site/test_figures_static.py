@@ -7,6 +7,7 @@ the same way as the figures of the built book.
 import contextlib
 import io
 import itertools
+import math
 import os
 import random
 import re
@@ -23,8 +24,7 @@ from playwright.sync_api import Locator
 
 from nlp_dawn import figures
 from nlp_dawn.figures import static
-from nlp_dawn.figures.drawing import Painter
-from nlp_dawn.figures.states import Exploration, State
+from nlp_dawn.figures.drawing import as_prose
 
 pytestmark = pytest.mark.browser
 
@@ -67,65 +67,40 @@ every_figure = pytest.mark.parametrize(
 
 
 @contextlib.contextmanager
-def building(draw: bool) -> Iterator[tuple[dict[str, Exploration], list[Any]]]:
-    """Let `explore` build a page; yield its figures and what is displayed."""
-    seen: dict[str, Exploration] = {}
+def building() -> Iterator[list[Any]]:
+    """Let `explore` build a page of the demonstrations; yield its outputs."""
     shown: list[Any] = []
-    real = static.Page.add
-
-    def add(page: static.Page, exploration: Exploration) -> str:
-        seen[f"figure-{exploration.id}"] = exploration
-        return real(page, exploration) if draw else ""
-
+    calls = [
+        f"explore({arguments['draw'].__name__}, id={arguments['id']!r})"
+        for arguments in demonstrations()
+    ]
+    ran = [DEMONSTRATIONS.read_text("utf-8"), "\n".join(calls)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NLP_DAWN_FIGURES", "static")
         patch.setattr("IPython.display.display", lambda x, **_: shown.append(x))
         patch.setattr(static, "_page", static.Page())
-        patch.setattr(static.Page, "add", add)
-        yield seen, shown
+        patch.setattr(static, "cells", lambda: (ran, set()))
+        yield shown
 
 
 @cache
-def explorations(page: str) -> dict[str, Exploration]:
-    """Run the cells of a page's source and return its figures by anchor."""
-    with building(draw=False) as (seen, _):
-        if page == DEMONSTRATION:
-            for arguments in runpy.run_path(str(DEMONSTRATIONS))["FIGURES"]:
-                figures.explore(**arguments)
-            return seen
-        source = (ROOT / page).with_suffix(".md").read_text("utf-8")
-        wanted = {anchor for name, anchor in FIGURES if name == page}
-        names: dict[str, Any] = {}
-        with (
-            warnings.catch_warnings(),
-            contextlib.redirect_stdout(io.StringIO()),
-        ):
-            warnings.simplefilter("ignore")
-            for cell in re.findall(
-                r"^```\{code-cell\}[^\n]*\n(.*?)^```", source, re.S | re.M
-            ):
-                code = re.sub(r"^:.*\n", "", cell, flags=re.M)
-                # Some cells fail, to show what goes wrong.
-                with contextlib.suppress(Exception):
-                    exec(code, names)
-                if wanted <= set(seen):
-                    break
-    return seen
+def demonstrations() -> list[dict[str, Any]]:
+    """Return the arguments of `explore` of the three demonstrations."""
+    return list(runpy.run_path(str(DEMONSTRATIONS))["FIGURES"])
 
 
-def some_states(exploration: Exploration) -> list[State]:
+def some_states(grid: dict[str, list[Any]]) -> list[dict[str, Any]]:
     """Return every corner of the grid and some states in between."""
-    states = list(exploration.states())
+    states = [
+        dict(zip(grid, values, strict=True))
+        for values in itertools.product(*grid.values())
+    ]
     if len(states) <= COMPARED_STATES:
         return states
-    ends = [
-        {control.values[0], control.values[-1]}
-        for control in exploration.controls
-    ]
     corners = [
         state
         for state in states
-        if all(v in e for v, e in zip(state.values(), ends, strict=True))
+        if all(value in (grid[k][0], grid[k][-1]) for k, value in state.items())
     ]
     others = [state for state in states if state not in corners]
     chosen = random.Random(0).sample(others, COMPARED_STATES - len(corners))
@@ -135,8 +110,8 @@ def some_states(exploration: Exploration) -> list[State]:
 @pytest.fixture(scope="session")
 def demonstration_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Build a page with the three demonstrations and nothing else."""
-    with building(draw=True) as (_, shown):
-        for arguments in runpy.run_path(str(DEMONSTRATIONS))["FIGURES"]:
+    with building() as shown:
+        for arguments in demonstrations():
             figures.explore(**arguments)
     path = tmp_path_factory.mktemp("page") / "page.html"
     body = "\n<p>Text in between.</p>\n".join(html.data for html in shown)
@@ -383,30 +358,66 @@ def test_the_keyboard_moves_every_control_and_a_frame_follows(
     )
 
 
+class Program:
+    """A program that was copied from a figure: what it makes, and its end."""
+
+    def __init__(self, text: str) -> None:
+        self.made, mark, end = text.rpartition("\nwith plt.rc_context(")
+        self.end = mark + end
+        self.names: dict[str, Any] = {}
+
+    def run(self, end: str) -> str:
+        """Run it as in a new process, but with this end; return what it says.
+
+        What it makes is made once for all states: a program may train a
+        model there.
+        """
+        if not self.names:
+            self._run(self.made)
+        return self._run(end)
+
+    def _run(self, code: str) -> str:
+        import matplotlib.pyplot as plt
+
+        said = io.StringIO()
+        with (
+            warnings.catch_warnings(),
+            contextlib.redirect_stdout(said),
+            plt.rc_context({"backend": "agg"}),
+        ):
+            warnings.simplefilter("ignore")
+            exec(code, self.names)
+        plt.close("all")
+        return said.getvalue()
+
+
 @every_figure
-def test_the_sentence_read_out_is_what_the_library_says(shelf, page, anchor):
-    """The page's code, run anew, says the same of at least 20 states."""
-    exploration = explorations(page)[anchor]
-    states = some_states(exploration)
-    assert len(states) >= min(20, exploration.n_states)
+def test_the_program_copied_says_what_the_figure_says(shelf, page, anchor):
+    """Run anew, the page's code says the same of at least 20 states."""
     figure = shelf.figure(page, anchor)
+    grid = figure.evaluate("figure => figure.grid")
+    states = some_states(grid)
+    number = math.prod(len(values) for values in grid.values())
+    assert len(states) >= min(20, number)
     read = figure.evaluate(
         """async (figure, states) => {
             const read = [];
             for (const state of states) {
                 await figure.show(state);
                 const region = figure.querySelector("[aria-live]");
-                read.push([figure.state, region.textContent]);
+                read.push([
+                    figure.state, region.textContent, await figure.python()]);
             }
             return read;
         }""",
         states,
     )
-    assert [state for state, _ in read] == states
-    painter = Painter(exploration, "again")
-    # Not the states as read: to Python, 0.0 from a browser is the integer 0.
-    for state, (_, sentence) in zip(states, read, strict=True):
-        assert sentence == painter.say(state), state
+    assert [state for state, _, _ in read] == states
+    program = Program(read[0][2])
+    for state, sentence, text in read:
+        copied = Program(text)
+        assert copied.made == program.made
+        assert as_prose(program.run(copied.end)) == sentence, state
 
 
 @every_figure
@@ -615,7 +626,7 @@ def test_an_address_that_asks_for_an_unknown_state_is_passed_over(
     assert visit.wrong() == []
 
 
-def test_who_may_not_write_to_the_clipboard_shows_the_link(
+def test_what_cannot_be_written_to_the_clipboard_is_shown(
     visit, demonstration_page
 ):
     visit.page.add_init_script(
@@ -623,10 +634,21 @@ def test_who_may_not_write_to_the_clipboard_shows_the_link(
     )
     _open(visit, demonstration_page)
     figure = _found(visit, "figure-demo-decay")
-    figure.locator(".tools button").click()
-    shown = figure.get_by_role("status").inner_text()
+    copied = figure.get_by_role("textbox", name="To be copied")
+    figure.locator(".copy-link").click()
+    shown = copied.input_value()
     assert shown == figure.evaluate("figure => figure.link")
     assert shown.endswith("#figure-demo-decay")
+    figure.locator(".copy-python").click()
+    figure.page.wait_for_function(
+        "figure => figure.querySelector('textarea').value.includes('import')",
+        arg=figure.element_handle(),
+    )
+    assert "print(draw_decay(axes, power=0.5, " in copied.input_value()
+    selected = "figure => { const f = figure.querySelector('textarea');"
+    assert figure.evaluate(
+        f"{selected} return f.selectionEnd - f.selectionStart; }}"
+    ) == len(copied.input_value())
 
 
 def test_a_state_that_is_not_on_the_grid_is_refused(open_figure):
@@ -668,9 +690,9 @@ def test_the_page_does_not_jump_when_the_controls_appear(
 
 
 def test_the_states_compared_include_the_extremes():
-    exploration = explorations(DEMONSTRATION)["figure-demo-temperature"]
-    states = some_states(exploration)
+    grid = {"temperature": list(range(25)), "stable": [True, False]}
+    states = some_states(grid)
     temperatures = [state["temperature"] for state in states]
-    assert min(temperatures) == pytest.approx(0.01)
-    assert max(temperatures) == pytest.approx(100)
-    assert len(states) == COMPARED_STATES < exploration.n_states
+    assert min(temperatures) == 0
+    assert max(temperatures) == 24
+    assert len(states) == COMPARED_STATES
