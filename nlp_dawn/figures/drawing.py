@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nlp_dawn.figures import style
+from nlp_dawn.figures.numbers import Table, read
 from nlp_dawn.figures.states import Exploration, State, describe
 from nlp_dawn.typing import Array
 
@@ -142,6 +143,17 @@ class Painter:
         """
         with self._at(state):
             return self._draw(state)
+
+    def tables(self) -> list[list[Table]]:
+        """Return the numbers of the state painted last, panel by panel."""
+        from matplotlib import rc_context
+
+        n = len(self._figures)
+        with rc_context(style.RC):
+            return [
+                read(figure, f"Panel {k} of {n}" if n > 1 else "")
+                for k, figure in enumerate(self._figures, start=1)
+            ]
 
     @contextlib.contextmanager
     def _at(self, state: State) -> Iterator[None]:

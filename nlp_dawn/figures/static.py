@@ -11,6 +11,7 @@ import numpy as np
 
 from nlp_dawn.figures.drawing import Box, Painter, Picture, whole
 from nlp_dawn.figures.excerpt import program
+from nlp_dawn.figures.numbers import Table
 from nlp_dawn.figures.packing import pack
 from nlp_dawn.figures.states import Control, Exploration
 
@@ -104,14 +105,18 @@ def asset(name: str) -> str:
 def markup(exploration: Exploration) -> str:
     """Draw every state and write the figure as HTML, without shared assets."""
     painter = Painter(exploration, exploration.id)
-    pictures = [painter.paint(state) for state in exploration.states()]
+    pictures, told = [], []
+    for state in exploration.states():
+        pictures.append(painter.paint(state))
+        told.append(painter.tables())
+    tables = _told(told)
     box = pictures[0].box
     for picture in pictures[1:]:
         box |= picture.box
     first = pictures[exploration.start_index]
     anchor = f"figure-{exploration.id}"
     written = program(exploration, *cells())
-    packed = pack(*_table(pictures, box, written))
+    packed = pack(*_table(pictures, box, tables, written))
     described = _script("figure-controls", _described(exploration.controls))
     return (
         f'<{ELEMENT} class="{ELEMENT}" id="{anchor}"'
@@ -126,6 +131,7 @@ def markup(exploration: Exploration) -> str:
         f'<p id="{anchor}-sentence" aria-live="polite" aria-atomic="true">'
         f"{escape(first.sentence)}</p></div>\n"
         f"{_tools(written is not None)}"
+        f"{_numbers(tables, exploration.start_index)}"
         "</figure>\n"
         f"{described}"
         f'<script type="text/plain" class="figure-states" data-encoding='
@@ -153,20 +159,50 @@ def picture_markup(
 
 
 def _table(
-    pictures: list[Picture], box: Box, written: tuple[str, str] | None
+    pictures: list[Picture],
+    box: Box,
+    tables: list[list[str]],
+    written: tuple[str, str] | None,
 ) -> tuple[list[str], Any]:
-    """Return every different panel once, and what every state shows."""
+    """Return every different text once, and what every state shows."""
     # Panel by panel, so that neighbours in the table resemble each other.
     columns = [
         [whole(inside, box) for inside in column]
         for column in zip(*(p.panels for p in pictures), strict=True)
     ]
-    different = list(dict.fromkeys(itertools.chain(*columns)))
+    different = list(dict.fromkeys(itertools.chain(*columns, *tables)))
     place = {text: k for k, text in enumerate(different)}
-    shown = [[place[text] for text in column] for column in columns]
-    sentences = [picture.sentence for picture in pictures]
-    extra = {"shown": shown, "sentences": sentences, "python": written}
+    extra = {
+        "shown": [[place[text] for text in column] for column in columns],
+        "sentences": [picture.sentence for picture in pictures],
+        "numbers": [[place[text] for text in column] for column in tables],
+        "python": written,
+    }
     return different, extra
+
+
+def _told(told: list[list[list[Table]]]) -> list[list[str]]:
+    """Return, for every panel that every state can tell, its tables."""
+    columns = zip(*told, strict=True)
+    return [
+        ["\n".join(table.markup() for table in tables) for tables in column]
+        for column in columns
+        if all(column)
+    ]
+
+
+def _numbers(tables: list[list[str]], start: int) -> str:
+    if not tables:
+        return ""
+    first = "\n".join(
+        f'<div class="panel-numbers">{column[start]}</div>' for column in tables
+    )
+    # It scrolls where it is too wide: the keyboard must reach it.
+    return (
+        '<details class="numbers"><summary>The numbers</summary>\n'
+        '<div class="tables" role="group" tabindex="0" aria-label='
+        f'"The numbers">\n{first}\n</div></details>\n'
+    )
 
 
 def _tools(python: bool) -> str:
@@ -208,17 +244,18 @@ def _controls(exploration: Exploration, anchor: str) -> str:
         _control(control, f"{anchor}-{control.name}")
         for control in exploration.controls
     )
-    now = ", ".join(
+    now = "; ".join(
         f"{control.label}: {control.texts[control.start]}"
         for control in exploration.controls
     )
     # Without JavaScript the controls would be dead: they stay invisible, and
     # what stands in their place says which state is shown. (The script shows
-    # it too where the browser cannot decompress.)
+    # it too where the browser cannot decompress.) On paper, too.
     return (
         '<div class="board">\n'
         f'<div class="controls" role="group"'
         f' aria-label="{escape(exploration.title)}">\n{rows}</div>\n'
+        f'<p class="state">Shown: {escape(now)}.</p>\n'
         f"<noscript><p>Shown: {escape(now)}. The controls need JavaScript, in "
         "a browser of 2023 or later.</p></noscript>\n</div>\n"
     )

@@ -22,15 +22,13 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator
 
-from nlp_dawn import figures
-from nlp_dawn.figures import static
 from nlp_dawn.figures.drawing import as_prose
 
 pytestmark = pytest.mark.browser
 
 ROOT = Path(__file__).parents[2]
 HTML = ROOT / "_build" / "html"
-DEMONSTRATIONS = ROOT / "tests" / "figures" / "demonstrations.py"
+DEMONSTRATIONS = ROOT / "tests" / "figures" / "demonstration_page.py"
 DEMONSTRATION = "demonstrations"
 
 SMALLEST_TEXT = 9  # pixels; below that nobody reads a label
@@ -66,29 +64,6 @@ every_figure = pytest.mark.parametrize(
 )
 
 
-@contextlib.contextmanager
-def building() -> Iterator[list[Any]]:
-    """Let `explore` build a page of the demonstrations; yield its outputs."""
-    shown: list[Any] = []
-    calls = [
-        f"explore({arguments['draw'].__name__}, id={arguments['id']!r})"
-        for arguments in demonstrations()
-    ]
-    ran = [DEMONSTRATIONS.read_text("utf-8"), "\n".join(calls)]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("NLP_DAWN_FIGURES", "static")
-        patch.setattr("IPython.display.display", lambda x, **_: shown.append(x))
-        patch.setattr(static, "_page", static.Page())
-        patch.setattr(static, "cells", lambda: (ran, set()))
-        yield shown
-
-
-@cache
-def demonstrations() -> list[dict[str, Any]]:
-    """Return the arguments of `explore` of the three demonstrations."""
-    return list(runpy.run_path(str(DEMONSTRATIONS))["FIGURES"])
-
-
 def some_states(grid: dict[str, list[Any]]) -> list[dict[str, Any]]:
     """Return every corner of the grid and some states in between."""
     states = [
@@ -110,23 +85,8 @@ def some_states(grid: dict[str, list[Any]]) -> list[dict[str, Any]]:
 @pytest.fixture(scope="session")
 def demonstration_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Build a page with the three demonstrations and nothing else."""
-    with building() as shown:
-        for arguments in demonstrations():
-            figures.explore(**arguments)
-    path = tmp_path_factory.mktemp("page") / "page.html"
-    body = "\n<p>Text in between.</p>\n".join(html.data for html in shown)
-    path.write_text(
-        "<!doctype html>\n<html lang='en'><head><meta charset='utf-8'>"
-        "<meta name='viewport' content='width=device-width'>"
-        "<title>Demonstrations</title><style>"
-        "html {background: #fff; color: #222832}"
-        "html[data-theme=dark]"
-        " {background: #14181e; color: #ced6dd; color-scheme: dark}"
-        "body {font: 16px sans-serif; max-width: 46rem; margin: auto;"
-        " padding: 0 1rem}</style></head>\n"
-        f"<body>\n{body}\n<p>The end.</p></body></html>\n",
-        encoding="utf-8",
-    )
+    write = runpy.run_path(str(DEMONSTRATIONS))["write"]
+    path: Path = write(tmp_path_factory.getbasetemp())
     return path
 
 
@@ -565,16 +525,6 @@ def test_the_mouse_moves_a_control_too(open_figure):
     assert after["indices"] == [1, 1]
     assert after["pictures"] != before["pictures"]
     assert after["sentence"].startswith("With the mean at −2.40, KL(q‖p)")
-
-
-def test_a_printed_figure_shows_the_state_it_is_in(visit, open_figure):
-    figure = open_figure(DEMONSTRATION, "figure-demo-fit")
-    figure.evaluate("figure => figure.show({mean: 3, swap: true})")
-    visit.page.emulate_media(media="print")
-    assert "+3.00, KL(q‖p)" in figure.locator(".sentence p").inner_text()
-    assert figure.locator(".panel svg").first.is_visible()
-    assert not figure.locator("input[type=range]").is_visible()
-    assert figure.locator(".value").inner_text() == "3.0"
 
 
 def test_a_link_opens_the_page_with_the_figure_as_it_was(
