@@ -106,6 +106,30 @@ def test_a_finger_across_a_slider_scrolls_the_page_and_not_the_slider(phone):
     assert figure.evaluate("figure => figure.state") == before
 
 
+def test_the_numbers_follow_the_slider_while_they_are_looked_at(
+    visit, demonstration_page
+):
+    visit.page.goto(demonstration_page.as_uri())
+    figure = figure_of(visit.page, "demo-temperature")
+    cells = figure.locator(".numbers td:last-child")
+    assert not cells.last.is_visible()
+    figure.locator("input").first.press("Home")
+    figure.locator("summary").press("Enter")
+    figure.locator(".numbers td", has_text=re.compile("^1$")).wait_for()
+    assert figure.locator("th[scope=row]").all_inner_texts() == [
+        "film",
+        "movie",
+        "story",
+        "cast",
+        "potato",
+    ]
+    figure.locator("input").first.press("End")
+    # At temperature 100 they are nearly equal.
+    cells.filter(has_text="0.203").wait_for()
+    assert "0.193" in cells.all_inner_texts()
+    assert visit.wrong() == []
+
+
 MOVING = """() => [
     ...document.getAnimations().map((animation) => String(animation)),
     ...[...document.querySelectorAll("*")].flatMap((element) =>

@@ -17,12 +17,15 @@ import warnings
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 from playwright.sync_api import Locator
 
 from nlp_dawn.figures.drawing import as_prose
+from nlp_dawn.figures.numbers import Table, read
 
 pytestmark = pytest.mark.browser
 
@@ -110,7 +113,8 @@ def _open(visit: Any, path: Path) -> None:
     visit.page.goto(path.as_uri())
     # A fold would hide a figure that lies in it.
     visit.page.evaluate(
-        "document.querySelectorAll('details').forEach(d => d.open = true)"
+        """document.querySelectorAll("details:not(.numbers)").forEach(
+            (fold) => { fold.open = true; })"""
     )
 
 
@@ -326,15 +330,26 @@ class Program:
         self.end = mark + end
         self.names: dict[str, Any] = {}
 
-    def run(self, end: str) -> str:
-        """Run it as in a new process, but with this end; return what it says.
+    def run(self, end: str) -> tuple[str, list[Any]]:
+        """Run it as in a new process, but with this end.
 
         What it makes is made once for all states: a program may train a
-        model there.
+        model there. Returned are the sentence that it says and the numbers
+        of what it draws: of each panel, of each table, the rows.
         """
+        import matplotlib.pyplot as plt
+
         if not self.names:
             self._run(self.made)
-        return self._run(end)
+        said = as_prose(self._run(end))
+        panels = np.ravel(np.asarray(self.names["axes"]))
+        numbers = []
+        for k, axes in enumerate(panels, start=1):
+            name = f"Panel {k} of {len(panels)}" if len(panels) > 1 else ""
+            alone: Any = SimpleNamespace(axes=[axes])
+            numbers.append([rows(table) for table in read(alone, name)])
+        plt.close("all")
+        return said, numbers
 
     def _run(self, code: str) -> str:
         import matplotlib.pyplot as plt
@@ -347,8 +362,13 @@ class Program:
         ):
             warnings.simplefilter("ignore")
             exec(code, self.names)
-        plt.close("all")
         return said.getvalue()
+
+
+def rows(table: Table) -> list[list[str]]:
+    """Return a table as a reader of the page finds it."""
+    caption = [[table.caption]] if table.caption else []
+    return [*caption, list(table.head), *(list(row) for row in table.rows)]
 
 
 @every_figure
@@ -359,25 +379,38 @@ def test_the_program_copied_says_what_the_figure_says(shelf, page, anchor):
     states = some_states(grid)
     number = math.prod(len(values) for values in grid.values())
     assert len(states) >= min(20, number)
-    read = figure.evaluate(
+    seen = figure.evaluate(
         """async (figure, states) => {
             const read = [];
+            const text = (row) => [...row.children].map((e) => e.textContent);
+            const fold = figure.querySelector(".numbers");
+            if (fold) fold.open = true;
             for (const state of states) {
                 await figure.show(state);
                 const region = figure.querySelector("[aria-live]");
-                read.push([
-                    figure.state, region.textContent, await figure.python()]);
+                const panels = [...figure.querySelectorAll(".panel-numbers")];
+                const numbers = panels.map((panel) =>
+                    [...panel.querySelectorAll("table")].map((table) => [
+                        ...(table.caption ? [[table.caption.textContent]] : []),
+                        ...[...table.rows].map(text)]));
+                read.push([figure.state, region.textContent, numbers,
+                    await figure.python()]);
             }
+            if (fold) fold.open = false;
             return read;
         }""",
         states,
     )
-    assert [state for state, _, _ in read] == states
-    program = Program(read[0][2])
-    for state, sentence, text in read:
+    assert [state for state, *_ in seen] == states
+    program = Program(seen[0][-1])
+    for state, sentence, numbers, text in seen:
         copied = Program(text)
         assert copied.made == program.made
-        assert as_prose(program.run(copied.end)) == sentence, state
+        said, drawn = program.run(copied.end)
+        assert said == sentence, state
+        # A panel that is not told in every state is told in none.
+        for panel in numbers:
+            assert panel in drawn, state
 
 
 @every_figure
