@@ -207,37 +207,55 @@ SHIFTS = """() => {
 }"""
 
 
+TWO_FRAMES = """new Promise((done) => requestAnimationFrame(
+    () => requestAnimationFrame(() => done())))"""
+
+#: Where figures begin and end, to the pixel.
+PLACES = """Object.fromEntries(
+    [...document.querySelectorAll("nlp-dawn-figure")].map((figure) => {
+        const box = figure.getBoundingClientRect();
+        return [figure.id, [box.top, box.bottom].map(
+            (y) => Math.round(y + scrollY))];
+    }))"""
+
+
 @pytest.mark.parametrize(
-    "screen", [{"width": 1280, "height": 900}, PHONE], ids=["desk", "phone"]
-)
-@pytest.mark.parametrize(
-    "chapter", [CHAPTER, "book/recurrent/gates.html"], ids=["first", "second"]
+    ("chapter", "screen"),
+    [
+        (CHAPTER, {"width": 1280, "height": 900}),
+        ("book/recurrent/gates.html", PHONE),
+    ],
+    ids=["desk", "phone"],
 )
 def test_nothing_shifts_when_figures_wake_up(
     new_visit, address, chapter, screen
 ):
-    with new_visit(viewport=screen) as visit:
-        visit.page.add_init_script(f"({SHIFTS})()")
-        visit.page.goto(f"{address}/{chapter}")
-        anchors = visit.page.evaluate(
-            """[...document.querySelectorAll("nlp-dawn-figure")].map(
-                (figure) => figure.id)"""
-        )
-        assert len(anchors) >= 6
-        # Down the page as a reader goes: every figure is seen and woken.
-        for anchor in anchors:
-            figure = figure_of(visit.page, anchor.removeprefix("figure-"))
-            figure.evaluate(
-                """async (figure) => {
-                    const last = Object.entries(figure.grid).map(
-                        ([name, values]) => [name, values.at(-1)]);
-                    await figure.show(Object.fromEntries(last));
-                    await new Promise((done) => requestAnimationFrame(
-                        () => requestAnimationFrame(done)));
-                }"""
-            )
-        shifts = visit.page.evaluate("window.shifts")
-        of_figures = [s for s in shifts if re.search("figure-", str(s))]
-        assert of_figures == []
-        # And the page as a whole keeps still enough to be read.
-        assert sum(value for value, *_ in shifts) < 0.01, shifts
+    places = []
+    for asleep in (True, False):
+        with new_visit(viewport=screen) as visit:
+            page = visit.page
+            if asleep:
+                page.add_init_script("customElements.define = () => {}")
+            page.add_init_script(f"({SHIFTS})()")
+            page.goto(f"{address}/{chapter}")
+            page.evaluate("document.fonts.ready.then(() => {})")
+            page.evaluate(TWO_FRAMES)
+            places.append(page.evaluate(PLACES))
+            if asleep:
+                continue
+            # The rest of the page is not our concern: it has come to rest.
+            page.evaluate("window.shifts.length = 0")
+            # Down the page as a reader goes: every figure is seen and moved.
+            for anchor in places[1]:
+                figure = figure_of(page, anchor.removeprefix("figure-"))
+                figure.evaluate(
+                    """(figure) => figure.show(Object.fromEntries(
+                        Object.entries(figure.grid).map(
+                            ([name, values]) => [name, values.at(-1)])))"""
+                )
+                page.evaluate(TWO_FRAMES)
+            shifts = page.evaluate("window.shifts")
+    assert len(places[0]) >= 6
+    assert places[0] == places[1]
+    # The theme's header rearranges itself as the page scrolls below it.
+    assert [s for s in shifts if "header-article" not in str(s)] == []
