@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nlp_dawn.figures import style
+from nlp_dawn.figures.numbers import Table, read
 from nlp_dawn.figures.states import Exploration, State, describe
 from nlp_dawn.typing import Array
 
@@ -143,6 +144,17 @@ class Painter:
         with self._at(state):
             return self._draw(state)
 
+    def tables(self) -> list[list[Table]]:
+        """Return the numbers of the state painted last, panel by panel."""
+        from matplotlib import rc_context
+
+        n = len(self._figures)
+        with rc_context(style.RC):
+            return [
+                read(figure, f"Panel {k} of {n}" if n > 1 else "")
+                for k, figure in enumerate(self._figures, start=1)
+            ]
+
     @contextlib.contextmanager
     def _at(self, state: State) -> Iterator[None]:
         from matplotlib import rc_context
@@ -185,7 +197,7 @@ class Painter:
                 "draw must return one sentence that says what is seen, "
                 f"got {sentence!r}"
             )
-        return _as_prose(sentence)
+        return as_prose(sentence)
 
     def _box(self, figure: "Figure") -> Box:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -360,12 +372,12 @@ _MINUS = re.compile(r"(?<![\w-])-(?=[\d.])")
 _MINUS_ZERO = re.compile(r"−(?=0(?:\.0+)?(?![.\d]*\d))")
 
 
-def _as_prose(sentence: str) -> str:
+def as_prose(sentence: str) -> str:
     """Write a sentence's numbers as the axes do: a true minus, no minus zero.
 
     Examples
     --------
-    >>> _as_prose("from -0.00 to -1.5,  not 2026-11-21")
+    >>> as_prose("from -0.00 to -1.5,  not 2026-11-21")
     'from 0.00 to −1.5, not 2026-11-21'
     """
     text = _MINUS.sub("−", " ".join(sentence.split()))

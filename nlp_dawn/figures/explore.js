@@ -38,6 +38,14 @@
     });
   }
 
+  // A value as Python writes it.
+  function literal(value, float) {
+    if (typeof value === "boolean") return value ? "True" : "False";
+    if (typeof value === "string") return JSON.stringify(value);
+    const text = String(value);
+    return float && /^-?\d+$/.test(text) ? `${text}.0` : text;
+  }
+
   class Figure extends HTMLElement {
     connectedCallback() {
       // While the page is being read, the element has no content yet.
@@ -53,6 +61,7 @@
     #controls; // as static.py describes them, each with its inputs
     #table; // a promise of the states
     #shown = []; // what is in each panel
+    #told = []; // what is in the tables of its numbers
     #due = 0; // the frame that will paint
     #since = null; // when the input came that it will show
 
@@ -70,8 +79,11 @@
       this.#controls.forEach((control, k) => {
         control.inputs = [...rows[k].querySelectorAll("input")];
         control.text = rows[k].querySelector(".value");
+        const label = rows[k].querySelector(".label, .switch");
+        control.label = label.textContent.trim();
         for (const input of control.inputs) {
           input.addEventListener("input", (event) => this.#moved(event));
+          if (input.type === "range") this.#spare(input);
         }
       });
       // Unpacked when the reader comes near, so that a page with many figures
@@ -79,11 +91,31 @@
       for (const approach of ["pointerenter", "focusin"]) {
         this.addEventListener(approach, () => this.#load(), { once: true });
       }
-      const copy = this.querySelector(".tools button");
-      copy.addEventListener("click", () => this.#copy(copy));
+      this.querySelector(".copy-link").addEventListener("click", () =>
+        this.#copy(this.link, "Copied. It opens the figure as it is now."),
+      );
+      this.querySelector(".copy-python")?.addEventListener("click", async () =>
+        this.#copy(await this.python(), "Copied. It draws the figure as it is now."),
+      );
+      this.querySelector(".numbers")?.addEventListener("toggle", async () =>
+        this.#tell(await this.#load()),
+      );
       this.dataset.ready = "";
       const asked = this.#asked();
       if (Object.keys(asked).length) this.show(asked);
+    }
+
+    // A finger that comes down on a slider moves it at once. Where the browser
+    // then takes the gesture to scroll the page, the slider goes back.
+    #spare(slider) {
+      let before;
+      slider.addEventListener("pointerdown", () => {
+        before = slider.value;
+      });
+      slider.addEventListener("pointercancel", (event) => {
+        slider.value = before;
+        this.#moved(event);
+      });
     }
 
     // The part of the state that the page's address asks for, as in
@@ -118,15 +150,39 @@
       return address.href;
     }
 
-    async #copy(button) {
-      const status = button.parentElement.querySelector("[role=status]");
-      const link = this.link;
+    // A program that draws this figure as it is now and prints its sentence.
+    async python() {
+      const { python } = await this.#load();
+      const state = this.#controls.map((control, k) => {
+        const value = control.values[this.indices[k]];
+        return `${control.name}=${literal(value, control.float)}`;
+      });
+      const from = location.protocol.startsWith("http") ? ` (${this.link})` : "";
+      return [
+        `# ${this.querySelector("figcaption").textContent}${from}`,
+        "# Needs: pip install \"nlp-dawn[notebook]\"",
+        python.join(state.join(", ")),
+      ].join("\n");
+    }
+
+    async #copy(text, done) {
+      const status = this.querySelector(".tools [role=status]");
+      this.querySelector(".by-hand")?.remove();
       try {
-        await navigator.clipboard.writeText(link);
-        status.textContent = "Copied. It opens the figure as it is now.";
+        await navigator.clipboard.writeText(text);
+        status.textContent = done;
       } catch {
-        // Not every browser lets a page write there: to be copied by hand.
-        status.textContent = link;
+        // Not every browser lets a page write there.
+        status.textContent = "To be copied by hand:";
+        const field = document.createElement("textarea");
+        field.className = "by-hand";
+        field.readOnly = true;
+        field.value = text.trimEnd();
+        field.rows = Math.min(field.value.split("\n").length, 12);
+        field.setAttribute("aria-label", "To be copied");
+        status.parentElement.after(field);
+        field.focus();
+        field.select();
       }
     }
 
@@ -199,11 +255,34 @@
     }
 
     #label() {
+      const now = this.#controls.map(
+        ({ label, texts }, k) => `${label}: ${texts[this.indices[k]]}`,
+      );
+      this.querySelector(".state").textContent = `Shown: ${now.join("; ")}.`;
       this.indices.forEach((index, k) => {
         const { inputs, text, texts } = this.#controls[k];
         if (!text) return;
         text.textContent = texts[index];
         inputs[0].setAttribute("aria-valuetext", texts[index]);
+      });
+    }
+
+    // Where the state stands among all states.
+    get #place() {
+      return this.indices.reduce(
+        (sum, index, k) => sum * this.#controls[k].values.length + index,
+        0,
+      );
+    }
+
+    // The state's numbers, while somebody looks at them.
+    #tell(table) {
+      if (!this.querySelector(".numbers")?.open) return;
+      this.querySelectorAll(".panel-numbers").forEach((panel, k) => {
+        const numbers = table.numbers[k][this.#place];
+        if (this.#told[k] === numbers) return;
+        panel.innerHTML = table.text(numbers);
+        this.#told[k] = numbers;
       });
     }
 
@@ -217,10 +296,7 @@
           "The states of this figure are damaged; reload the page.";
         throw error;
       }
-      const place = this.indices.reduce(
-        (sum, index, k) => sum * this.#controls[k].values.length + index,
-        0,
-      );
+      const place = this.#place;
       this.querySelectorAll(".panel").forEach((panel, k) => {
         const picture = table.shown[k][place];
         if (this.#shown[k] === picture) return;
@@ -228,6 +304,7 @@
         this.#shown[k] = picture;
       });
       sentence.textContent = table.sentences[place];
+      this.#tell(table);
       const since = this.#since;
       this.#since = null;
       // A message is delivered after the frame that the browser now makes.

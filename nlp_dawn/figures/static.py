@@ -7,7 +7,11 @@ from html import escape
 from importlib.resources import files
 from typing import Any
 
+import numpy as np
+
 from nlp_dawn.figures.drawing import Box, Painter, Picture, whole
+from nlp_dawn.figures.excerpt import program
+from nlp_dawn.figures.numbers import Table
 from nlp_dawn.figures.packing import pack
 from nlp_dawn.figures.states import Control, Exploration
 
@@ -74,6 +78,25 @@ def show(exploration: Exploration) -> None:
     display(HTML(_page.add(exploration)))  # type: ignore[no-untyped-call]
 
 
+def cells() -> tuple[list[str], set[str]]:
+    """Return the code that ran so far, and whose names change when used.
+
+    Empty outside IPython.
+    """
+    from IPython import get_ipython
+
+    shell = get_ipython()
+    if shell is None:
+        return [], set()
+    ran = list(shell.history_manager.input_hist_parsed)
+    generators = {
+        name
+        for name, value in shell.user_ns.items()
+        if isinstance(value, np.random.Generator)
+    }
+    return ran, generators
+
+
 def asset(name: str) -> str:
     """Return the text of a file that lies beside this module."""
     return (files("nlp_dawn.figures") / name).read_text(encoding="utf-8")
@@ -82,13 +105,18 @@ def asset(name: str) -> str:
 def markup(exploration: Exploration) -> str:
     """Draw every state and write the figure as HTML, without shared assets."""
     painter = Painter(exploration, exploration.id)
-    pictures = [painter.paint(state) for state in exploration.states()]
+    pictures, told = [], []
+    for state in exploration.states():
+        pictures.append(painter.paint(state))
+        told.append(painter.tables())
+    tables = _told(told)
     box = pictures[0].box
     for picture in pictures[1:]:
         box |= picture.box
     first = pictures[exploration.start_index]
     anchor = f"figure-{exploration.id}"
-    packed = pack(*_table(pictures, box))
+    written = program(exploration, *cells())
+    packed = pack(*_table(pictures, box, tables, written))
     described = _script("figure-controls", _described(exploration.controls))
     return (
         f'<{ELEMENT} class="{ELEMENT}" id="{anchor}"'
@@ -102,9 +130,8 @@ def markup(exploration: Exploration) -> str:
         f'{escape(max((p.sentence for p in pictures), key=len))}">'
         f'<p id="{anchor}-sentence" aria-live="polite" aria-atomic="true">'
         f"{escape(first.sentence)}</p></div>\n"
-        '<p class="tools"><button type="button" aria-label="Copy link to this'
-        ' figure as it is now">Copy link</button> <span role="status"></span>'
-        "</p>\n"
+        f"{_tools(written is not None)}"
+        f"{_numbers(tables, exploration.start_index)}"
         "</figure>\n"
         f"{described}"
         f'<script type="text/plain" class="figure-states" data-encoding='
@@ -131,18 +158,64 @@ def picture_markup(
     )
 
 
-def _table(pictures: list[Picture], box: Box) -> tuple[list[str], Any]:
-    """Return every different panel once, and what every state shows."""
+def _table(
+    pictures: list[Picture],
+    box: Box,
+    tables: list[list[str]],
+    written: tuple[str, str] | None,
+) -> tuple[list[str], Any]:
+    """Return every different text once, and what every state shows."""
     # Panel by panel, so that neighbours in the table resemble each other.
     columns = [
         [whole(inside, box) for inside in column]
         for column in zip(*(p.panels for p in pictures), strict=True)
     ]
-    different = list(dict.fromkeys(itertools.chain(*columns)))
+    different = list(dict.fromkeys(itertools.chain(*columns, *tables)))
     place = {text: k for k, text in enumerate(different)}
-    shown = [[place[text] for text in column] for column in columns]
-    sentences = [picture.sentence for picture in pictures]
-    return different, {"shown": shown, "sentences": sentences}
+    extra = {
+        "shown": [[place[text] for text in column] for column in columns],
+        "sentences": [picture.sentence for picture in pictures],
+        "numbers": [[place[text] for text in column] for column in tables],
+        "python": written,
+    }
+    return different, extra
+
+
+def _told(told: list[list[list[Table]]]) -> list[list[str]]:
+    """Return, for every panel that every state can tell, its tables."""
+    columns = zip(*told, strict=True)
+    return [
+        ["\n".join(table.markup() for table in tables) for tables in column]
+        for column in columns
+        if all(column)
+    ]
+
+
+def _numbers(tables: list[list[str]], start: int) -> str:
+    if not tables:
+        return ""
+    first = "\n".join(
+        f'<div class="panel-numbers">{column[start]}</div>' for column in tables
+    )
+    # It scrolls where it is too wide: the keyboard must reach it.
+    return (
+        '<details class="numbers"><summary>The numbers</summary>\n'
+        '<div class="tables" role="group" tabindex="0" aria-label='
+        f'"The numbers">\n{first}\n</div></details>\n'
+    )
+
+
+def _tools(python: bool) -> str:
+    buttons = [("link", "Copy link", "Copy link to this figure as it is now")]
+    if python:
+        label = "Copy as Python: a program that draws this figure as it is now"
+        buttons.append(("python", "Copy as Python", label))
+    markup = " ".join(
+        f'<button type="button" class="copy-{name}" aria-label="{label}">'
+        f"{text}</button>"
+        for name, text, label in buttons
+    )
+    return f'<p class="tools">{markup} <span role="status"></span></p>\n'
 
 
 def _described(controls: tuple[Control, ...]) -> list[dict[str, Any]]:
@@ -152,6 +225,8 @@ def _described(controls: tuple[Control, ...]) -> list[dict[str, Any]]:
             "kind": control.kind,
             "values": control.values,
             "texts": control.texts,
+            # To a browser 1.0 is 1; a program must not make it an integer.
+            "float": isinstance(control.values[0], float),
         }
         for control in controls
     ]
@@ -169,17 +244,18 @@ def _controls(exploration: Exploration, anchor: str) -> str:
         _control(control, f"{anchor}-{control.name}")
         for control in exploration.controls
     )
-    now = ", ".join(
+    now = "; ".join(
         f"{control.label}: {control.texts[control.start]}"
         for control in exploration.controls
     )
     # Without JavaScript the controls would be dead: they stay invisible, and
     # what stands in their place says which state is shown. (The script shows
-    # it too where the browser cannot decompress.)
+    # it too where the browser cannot decompress.) On paper, too.
     return (
         '<div class="board">\n'
         f'<div class="controls" role="group"'
         f' aria-label="{escape(exploration.title)}">\n{rows}</div>\n'
+        f'<p class="state">Shown: {escape(now)}.</p>\n'
         f"<noscript><p>Shown: {escape(now)}. The controls need JavaScript, in "
         "a browser of 2023 or later.</p></noscript>\n</div>\n"
     )

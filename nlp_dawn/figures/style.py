@@ -9,6 +9,7 @@ written as the page's own text color.
 import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -79,6 +80,9 @@ RC: Any = {
     "svg.hashsalt": "nlp_dawn",
     "path.simplify": True,
 }
+
+#: The values behind every matrix that is drawn: the picture has colors only.
+MATRICES: WeakKeyDictionary[Any, Array] = WeakKeyDictionary()
 
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -278,7 +282,7 @@ def draw_matrix(
     colors[..., :3] = np.where(values[..., None] < 0, to_rgb(RED), to_rgb(BLUE))
     colors[..., 3] = strength
     edges = np.arange(width + 1) - 0.5, np.arange(height + 1) - 0.5
-    axes.pcolormesh(*edges, colors)
+    MATRICES[axes.pcolormesh(*edges, colors)] = values
     axes.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
     axes.set_aspect("equal")
     axes.tick_params(length=0)

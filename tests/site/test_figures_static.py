@@ -7,6 +7,7 @@ the same way as the figures of the built book.
 import contextlib
 import io
 import itertools
+import math
 import os
 import random
 import re
@@ -16,21 +17,21 @@ import warnings
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 from playwright.sync_api import Locator
 
-from nlp_dawn import figures
-from nlp_dawn.figures import static
-from nlp_dawn.figures.drawing import Painter
-from nlp_dawn.figures.states import Exploration, State
+from nlp_dawn.figures.drawing import as_prose
+from nlp_dawn.figures.numbers import Table, read
 
 pytestmark = pytest.mark.browser
 
 ROOT = Path(__file__).parents[2]
 HTML = ROOT / "_build" / "html"
-DEMONSTRATIONS = ROOT / "tests" / "figures" / "demonstrations.py"
+DEMONSTRATIONS = ROOT / "tests" / "figures" / "demonstration_page.py"
 DEMONSTRATION = "demonstrations"
 
 SMALLEST_TEXT = 9  # pixels; below that nobody reads a label
@@ -66,66 +67,18 @@ every_figure = pytest.mark.parametrize(
 )
 
 
-@contextlib.contextmanager
-def building(draw: bool) -> Iterator[tuple[dict[str, Exploration], list[Any]]]:
-    """Let `explore` build a page; yield its figures and what is displayed."""
-    seen: dict[str, Exploration] = {}
-    shown: list[Any] = []
-    real = static.Page.add
-
-    def add(page: static.Page, exploration: Exploration) -> str:
-        seen[f"figure-{exploration.id}"] = exploration
-        return real(page, exploration) if draw else ""
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("NLP_DAWN_FIGURES", "static")
-        patch.setattr("IPython.display.display", lambda x, **_: shown.append(x))
-        patch.setattr(static, "_page", static.Page())
-        patch.setattr(static.Page, "add", add)
-        yield seen, shown
-
-
-@cache
-def explorations(page: str) -> dict[str, Exploration]:
-    """Run the cells of a page's source and return its figures by anchor."""
-    with building(draw=False) as (seen, _):
-        if page == DEMONSTRATION:
-            for arguments in runpy.run_path(str(DEMONSTRATIONS))["FIGURES"]:
-                figures.explore(**arguments)
-            return seen
-        source = (ROOT / page).with_suffix(".md").read_text("utf-8")
-        wanted = {anchor for name, anchor in FIGURES if name == page}
-        names: dict[str, Any] = {}
-        with (
-            warnings.catch_warnings(),
-            contextlib.redirect_stdout(io.StringIO()),
-        ):
-            warnings.simplefilter("ignore")
-            for cell in re.findall(
-                r"^```\{code-cell\}[^\n]*\n(.*?)^```", source, re.S | re.M
-            ):
-                code = re.sub(r"^:.*\n", "", cell, flags=re.M)
-                # Some cells fail, to show what goes wrong.
-                with contextlib.suppress(Exception):
-                    exec(code, names)
-                if wanted <= set(seen):
-                    break
-    return seen
-
-
-def some_states(exploration: Exploration) -> list[State]:
+def some_states(grid: dict[str, list[Any]]) -> list[dict[str, Any]]:
     """Return every corner of the grid and some states in between."""
-    states = list(exploration.states())
+    states = [
+        dict(zip(grid, values, strict=True))
+        for values in itertools.product(*grid.values())
+    ]
     if len(states) <= COMPARED_STATES:
         return states
-    ends = [
-        {control.values[0], control.values[-1]}
-        for control in exploration.controls
-    ]
     corners = [
         state
         for state in states
-        if all(v in e for v, e in zip(state.values(), ends, strict=True))
+        if all(value in (grid[k][0], grid[k][-1]) for k, value in state.items())
     ]
     others = [state for state in states if state not in corners]
     chosen = random.Random(0).sample(others, COMPARED_STATES - len(corners))
@@ -135,23 +88,8 @@ def some_states(exploration: Exploration) -> list[State]:
 @pytest.fixture(scope="session")
 def demonstration_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Build a page with the three demonstrations and nothing else."""
-    with building(draw=True) as (_, shown):
-        for arguments in runpy.run_path(str(DEMONSTRATIONS))["FIGURES"]:
-            figures.explore(**arguments)
-    path = tmp_path_factory.mktemp("page") / "page.html"
-    body = "\n<p>Text in between.</p>\n".join(html.data for html in shown)
-    path.write_text(
-        "<!doctype html>\n<html lang='en'><head><meta charset='utf-8'>"
-        "<meta name='viewport' content='width=device-width'>"
-        "<title>Demonstrations</title><style>"
-        "html {background: #fff; color: #222832}"
-        "html[data-theme=dark]"
-        " {background: #14181e; color: #ced6dd; color-scheme: dark}"
-        "body {font: 16px sans-serif; max-width: 46rem; margin: auto;"
-        " padding: 0 1rem}</style></head>\n"
-        f"<body>\n{body}\n<p>The end.</p></body></html>\n",
-        encoding="utf-8",
-    )
+    write = runpy.run_path(str(DEMONSTRATIONS))["write"]
+    path: Path = write(tmp_path_factory.getbasetemp())
     return path
 
 
@@ -175,7 +113,8 @@ def _open(visit: Any, path: Path) -> None:
     visit.page.goto(path.as_uri())
     # A fold would hide a figure that lies in it.
     visit.page.evaluate(
-        "document.querySelectorAll('details').forEach(d => d.open = true)"
+        """document.querySelectorAll("details:not(.numbers)").forEach(
+            (fold) => { fold.open = true; })"""
     )
 
 
@@ -383,30 +322,95 @@ def test_the_keyboard_moves_every_control_and_a_frame_follows(
     )
 
 
+class Program:
+    """A program that was copied from a figure: what it makes, and its end."""
+
+    def __init__(self, text: str) -> None:
+        self.made, mark, end = text.rpartition("\nwith plt.rc_context(")
+        self.end = mark + end
+        self.names: dict[str, Any] = {}
+
+    def run(self, end: str) -> tuple[str, list[Any]]:
+        """Run it as in a new process, but with this end.
+
+        What it makes is made once for all states: a program may train a
+        model there. Returned are the sentence that it says and the numbers
+        of what it draws: of each panel, of each table, the rows.
+        """
+        import matplotlib.pyplot as plt
+
+        if not self.names:
+            self._run(self.made)
+        said = as_prose(self._run(end))
+        panels = np.ravel(np.asarray(self.names["axes"]))
+        numbers = []
+        for k, axes in enumerate(panels, start=1):
+            name = f"Panel {k} of {len(panels)}" if len(panels) > 1 else ""
+            alone: Any = SimpleNamespace(axes=[axes])
+            numbers.append([rows(table) for table in read(alone, name)])
+        plt.close("all")
+        return said, numbers
+
+    def _run(self, code: str) -> str:
+        import matplotlib.pyplot as plt
+
+        said = io.StringIO()
+        with (
+            warnings.catch_warnings(),
+            contextlib.redirect_stdout(said),
+            plt.rc_context({"backend": "agg"}),
+        ):
+            warnings.simplefilter("ignore")
+            exec(code, self.names)
+        return said.getvalue()
+
+
+def rows(table: Table) -> list[list[str]]:
+    """Return a table as a reader of the page finds it."""
+    caption = [[table.caption]] if table.caption else []
+    return [*caption, list(table.head), *(list(row) for row in table.rows)]
+
+
 @every_figure
-def test_the_sentence_read_out_is_what_the_library_says(shelf, page, anchor):
-    """The page's code, run anew, says the same of at least 20 states."""
-    exploration = explorations(page)[anchor]
-    states = some_states(exploration)
-    assert len(states) >= min(20, exploration.n_states)
+def test_the_program_copied_says_what_the_figure_says(shelf, page, anchor):
+    """Run anew, the page's code says the same of at least 20 states."""
     figure = shelf.figure(page, anchor)
-    read = figure.evaluate(
+    grid = figure.evaluate("figure => figure.grid")
+    states = some_states(grid)
+    number = math.prod(len(values) for values in grid.values())
+    assert len(states) >= min(20, number)
+    seen = figure.evaluate(
         """async (figure, states) => {
             const read = [];
+            const text = (row) => [...row.children].map((e) => e.textContent);
+            const fold = figure.querySelector(".numbers");
+            if (fold) fold.open = true;
             for (const state of states) {
                 await figure.show(state);
                 const region = figure.querySelector("[aria-live]");
-                read.push([figure.state, region.textContent]);
+                const panels = [...figure.querySelectorAll(".panel-numbers")];
+                const numbers = panels.map((panel) =>
+                    [...panel.querySelectorAll("table")].map((table) => [
+                        ...(table.caption ? [[table.caption.textContent]] : []),
+                        ...[...table.rows].map(text)]));
+                read.push([figure.state, region.textContent, numbers,
+                    await figure.python()]);
             }
+            if (fold) fold.open = false;
             return read;
         }""",
         states,
     )
-    assert [state for state, _ in read] == states
-    painter = Painter(exploration, "again")
-    # Not the states as read: to Python, 0.0 from a browser is the integer 0.
-    for state, (_, sentence) in zip(states, read, strict=True):
-        assert sentence == painter.say(state), state
+    assert [state for state, *_ in seen] == states
+    program = Program(seen[0][-1])
+    for state, sentence, numbers, text in seen:
+        copied = Program(text)
+        assert copied.made == program.made
+        said, drawn = program.run(copied.end)
+        assert said == sentence, state
+        # A panel that is not told in every state is told in none.
+        for panel in numbers:
+            assert panel in drawn, state
 
 
 @every_figure
@@ -556,16 +560,6 @@ def test_the_mouse_moves_a_control_too(open_figure):
     assert after["sentence"].startswith("With the mean at −2.40, KL(q‖p)")
 
 
-def test_a_printed_figure_shows_the_state_it_is_in(visit, open_figure):
-    figure = open_figure(DEMONSTRATION, "figure-demo-fit")
-    figure.evaluate("figure => figure.show({mean: 3, swap: true})")
-    visit.page.emulate_media(media="print")
-    assert "+3.00, KL(q‖p)" in figure.locator(".sentence p").inner_text()
-    assert figure.locator(".panel svg").first.is_visible()
-    assert not figure.locator("input[type=range]").is_visible()
-    assert figure.locator(".value").inner_text() == "3.0"
-
-
 def test_a_link_opens_the_page_with_the_figure_as_it_was(
     visit, demonstration_page
 ):
@@ -615,7 +609,7 @@ def test_an_address_that_asks_for_an_unknown_state_is_passed_over(
     assert visit.wrong() == []
 
 
-def test_who_may_not_write_to_the_clipboard_shows_the_link(
+def test_what_cannot_be_written_to_the_clipboard_is_shown(
     visit, demonstration_page
 ):
     visit.page.add_init_script(
@@ -623,10 +617,21 @@ def test_who_may_not_write_to_the_clipboard_shows_the_link(
     )
     _open(visit, demonstration_page)
     figure = _found(visit, "figure-demo-decay")
-    figure.locator(".tools button").click()
-    shown = figure.get_by_role("status").inner_text()
+    copied = figure.get_by_role("textbox", name="To be copied")
+    figure.locator(".copy-link").click()
+    shown = copied.input_value()
     assert shown == figure.evaluate("figure => figure.link")
     assert shown.endswith("#figure-demo-decay")
+    figure.locator(".copy-python").click()
+    figure.page.wait_for_function(
+        "figure => figure.querySelector('textarea').value.includes('import')",
+        arg=figure.element_handle(),
+    )
+    assert "print(draw_decay(axes, power=0.5, " in copied.input_value()
+    selected = "figure => { const f = figure.querySelector('textarea');"
+    assert figure.evaluate(
+        f"{selected} return f.selectionEnd - f.selectionStart; }}"
+    ) == len(copied.input_value())
 
 
 def test_a_state_that_is_not_on_the_grid_is_refused(open_figure):
@@ -668,9 +673,9 @@ def test_the_page_does_not_jump_when_the_controls_appear(
 
 
 def test_the_states_compared_include_the_extremes():
-    exploration = explorations(DEMONSTRATION)["figure-demo-temperature"]
-    states = some_states(exploration)
+    grid = {"temperature": list(range(25)), "stable": [True, False]}
+    states = some_states(grid)
     temperatures = [state["temperature"] for state in states]
-    assert min(temperatures) == pytest.approx(0.01)
-    assert max(temperatures) == pytest.approx(100)
-    assert len(states) == COMPARED_STATES < exploration.n_states
+    assert min(temperatures) == 0
+    assert max(temperatures) == 24
+    assert len(states) == COMPARED_STATES
