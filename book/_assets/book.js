@@ -15,6 +15,5 @@ const scrolling = new ResizeObserver((changes) => {
     else target.removeAttribute("tabindex");
   }
 });
-document.querySelectorAll(".katex-display, .highlight pre").forEach((box) => {
-  scrolling.observe(box);
-});
+const boxes = ".katex-display, .highlight pre, .pst-scrollable-table-container";
+document.querySelectorAll(boxes).forEach((box) => scrolling.observe(box));
