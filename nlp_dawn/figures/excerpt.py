@@ -21,6 +21,10 @@ from nlp_dawn.figures.states import Exploration
 #: Calls that show something and change nothing.
 ONLY_SHOW = frozenset({"display", "explore", "glue", "print"})
 
+#: Calls that change an argument though their value is kept, and which one:
+#: training changes the parameters and returns its history.
+CHANGED_ARGUMENT = {"train": 1}
+
 _SIMPLE = (ast.Assign, ast.AnnAssign, ast.FunctionDef, ast.ClassDef)
 _IMPORTS = (ast.Import, ast.ImportFrom)
 _LINE = 80
@@ -275,6 +279,11 @@ def _changed(node: ast.stmt, stateful: Collection[str]) -> Iterator[str]:
                 yield from _root(call.func)
             for argument in call.args:
                 yield from _root(argument)
+        elif isinstance(part, ast.Assign) and isinstance(part.value, ast.Call):
+            call = part.value
+            place = CHANGED_ARGUMENT.get(ast.unparse(call.func).split(".")[-1])
+            if place is not None and place < len(call.args):
+                yield from _root(call.args[place])
         elif isinstance(part, ast.Name) and part.id in stateful:
             yield part.id
 

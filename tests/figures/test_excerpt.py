@@ -55,6 +55,7 @@ def test_a_function_takes_names_that_got_their_values_after_it():
         "if True:\n    seen = [4]",
         "seen.place = 1",
         "del seen[0]",
+        "history = train(fill, seen, rate=1)",
     ],
 )
 def test_what_changes_a_thing_that_is_needed_is_needed_too(change):

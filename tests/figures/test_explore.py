@@ -87,9 +87,9 @@ def test_the_first_state_is_inline_and_is_the_start(built):
 
 def test_all_pictures_of_a_figure_share_one_window(built):
     for text in built:
-        windows = {
-            re.search('viewBox="([^"]+)"', t)[1] for t in states_of(text)[0]
-        }
+        texts, extra = states_of(text)
+        pictures = {texts[k] for column in extra["shown"] for k in column}
+        windows = {re.search('viewBox="([^"]+)"', t)[1] for t in pictures}
         assert len(windows) == 1
 
 
