@@ -65,6 +65,7 @@ def setup(app: "Sphinx") -> dict[str, Any]:
     app.add_search_language(BilingualSearch)
     app.connect("config-inited", _prepare, priority=100)
     app.connect("builder-inited", _prepare_builder, priority=900)
+    app.connect("builder-inited", _write_assets, priority=910)
     app.connect("env-get-outdated", _find_stale_pages)
     app.connect("env-before-read-docs", _Progress().start)
     app.connect("env-before-read-docs", _run_pages, priority=600)
@@ -356,15 +357,12 @@ def _add_exercises(
         app.add_js_file("exercises.js", loading_method="defer")
 
 
-def _finish(app: "Sphinx", exception: Exception | None) -> None:
-    """Copy what the pages load, export the notebooks, report the pages."""
-    if exception is not None or app.builder.name != "html":
-        return
-    from nlp_dawn.site import front, loading
+def _write_assets(app: "Sphinx") -> None:
+    """Write what the pages load before them: they name it by its content."""
     from nlp_dawn.site.browser_code import write_browser_code
-    from nlp_dawn.site.notebooks import export_chapters
-    from nlp_dawn.site.report import report
 
+    if app.builder.name != "html":
+        return
     project = app.config.nlp_dawn_project
     static = Path(app.outdir) / "_static"
     katex = project.root / "web" / "node_modules" / "katex" / "dist"
@@ -385,6 +383,16 @@ def _finish(app: "Sphinx", exception: Exception | None) -> None:
         app.config.nlp_dawn_wheel,
         app.config.nlp_dawn_python_hosts,
     )
+
+
+def _finish(app: "Sphinx", exception: Exception | None) -> None:
+    """Write what goes with the pages, export the notebooks, report."""
+    if exception is not None or app.builder.name != "html":
+        return
+    from nlp_dawn.site import front, loading
+    from nlp_dawn.site.notebooks import export_chapters
+    from nlp_dawn.site.report import report
+
     front.write_files(app)
     loading.finish(app)  # what is used by all that is there now
 
