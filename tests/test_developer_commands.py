@@ -201,6 +201,19 @@ def test_the_chromium_that_was_named_goes_first(monkeypatch):
     assert not doctor.chromium_check().ok
 
 
+def test_doctor_names_the_browser_that_is_missing(monkeypatch):
+    there = {"firefox", "Xvfb", "apt-get"}
+    monkeypatch.setattr(
+        doctor.shutil, "which", lambda name: name if name in there else None
+    )
+    check = doctor.other_browsers_check()
+    assert not check.ok
+    assert not check.required
+    assert check.found == "not there: webkit2gtk-driver"
+    there.add("WebKitWebDriver")
+    assert doctor.other_browsers_check().ok
+
+
 def test_doctor_sees_a_folder_of_texts_that_is_not_there(monkeypatch, tmp_path):
     monkeypatch.setenv("NLP_DAWN_DATA", str(tmp_path / "gone"))
     assert not doctor.texts_check().ok

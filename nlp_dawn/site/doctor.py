@@ -19,6 +19,13 @@ CHROMIUMS = (
     "google-chrome-stable",
 )
 
+#: What the tests drive besides, by the Debian package that has it.
+OTHER_BROWSERS = {
+    "firefox-esr": ("firefox-esr", "firefox"),
+    "webkit2gtk-driver": ("WebKitWebDriver",),
+    "xvfb": ("Xvfb",),
+}
+
 
 @dataclass(frozen=True)
 class Check:
@@ -144,6 +151,22 @@ def chromium_check() -> Check:
     )
 
 
+def other_browsers_check() -> Check:
+    """Look for the browsers in which figures and exercises are tried too."""
+    missing = [
+        package
+        for package, programs in OTHER_BROWSERS.items()
+        if not any(map(shutil.which, programs))
+    ]
+    return Check(
+        "Firefox and WebKit",
+        not missing,
+        f"not there: {', '.join(missing)}" if missing else "both",
+        _apt(*missing) or "their tests are left out on this system",
+        required=False,
+    )
+
+
 def chinese_font_check() -> Check:
     """Look for a font with Chinese characters, for pictures of pages."""
     found = ""
@@ -230,6 +253,7 @@ def develop() -> Iterator[Check]:
     yield python_check()
     yield extra_check("dev")
     yield chromium_check()
+    yield other_browsers_check()
     yield chinese_font_check()
     yield texts_check()
 

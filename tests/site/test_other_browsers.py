@@ -28,9 +28,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
+import websocket
 from playwright.sync_api import Page
 
-websocket = pytest.importorskip("websocket")
+from nlp_dawn.site.doctor import OTHER_BROWSERS
 
 pytestmark = pytest.mark.browser
 
@@ -205,11 +206,12 @@ def process(*command: str, **settings: Any) -> Iterator[subprocess.Popen[str]]:
             os.killpg(started.pid, signal.SIGKILL)
 
 
-def needed(program: str, package: str) -> str:
+def needed(package: str) -> str:
     """Return where a program is; skip where there is none, but not on CI."""
-    found = shutil.which(program)
+    programs = OTHER_BROWSERS[package]
+    found = next(filter(None, map(shutil.which, programs)), None)
     if found is None:
-        reason = f"there is no {program}; Debian has it in {package}"
+        reason = f"there is no {programs[0]}; Debian has it in {package}"
         if os.environ.get("CI"):
             pytest.fail(reason, pytrace=False)
         pytest.skip(reason)
@@ -228,7 +230,7 @@ def line_with(output: Any, words: str) -> str:
 
 @contextlib.contextmanager
 def firefox(folder: Path) -> Iterator[Driver]:
-    program = needed("firefox-esr", "firefox-esr")
+    program = needed("firefox-esr")
     # Nothing is asked of anybody: no updates, no experiments, no portals.
     (folder / "user.js").write_text(
         "".join(
@@ -266,7 +268,7 @@ def firefox(folder: Path) -> Iterator[Driver]:
 def screen(folder: Path) -> Iterator[dict[str, str]]:
     """Return the environment of a program with a screen and a home."""
     with process(
-        needed("Xvfb", "xvfb"),
+        needed("xvfb"),
         "-displayfd",
         "1",
         "-nolisten",
@@ -292,7 +294,7 @@ def screen(folder: Path) -> Iterator[dict[str, str]]:
 
 @contextlib.contextmanager
 def webkit(folder: Path) -> Iterator[Driver]:
-    program = needed("WebKitWebDriver", "webkit2gtk-driver")
+    program = needed("webkit2gtk-driver")
     browser = next(Path("/usr/lib").glob(f"*/{MINI_BROWSER}"), None)
     assert browser is not None, "WebKit has a driver and no browser"
     port = free_port()
@@ -482,9 +484,68 @@ def check_figures(driver: Driver, address: str, chromium: Page) -> None:
     assert driver.run("async () => window.wrong") == []
 
 
+TO_ANSWER = """async () => [...document.querySelectorAll("div.exercise")]
+    .map((box) => [box.id, JSON.parse(
+        box.querySelector("script.exercise-data").textContent)])
+    .filter(([, data]) => data.kind !== "implement")"""
+
+ANSWER = """async (id, answers) => answers.map((answer) => {
+    const box = document.getElementById(id);
+    const field = box.querySelector(".exercise-number input");
+    if (field) {
+        field.value = answer;
+        field.dispatchEvent(new Event("input"));
+    } else {
+        box.querySelector(`input[value="${answer}"]`).click();
+    }
+    box.querySelector("button.primary").click();
+    return box.querySelector(".exercise-status").textContent;
+})"""
+
+FOCUS_CHECK = """async (id) => {
+    const box = document.getElementById(id);
+    box.querySelector(".exercise-status").textContent = "";
+    box.querySelector("button.primary").focus();
+}"""
+
+STATUS = """async (id) => new Promise((resolve, reject) => {
+    const box = document.getElementById(id);
+    const status = box.querySelector(".exercise-status");
+    setTimeout(() => reject(new Error("nothing is said")), 20_000);
+    const look = () => status.textContent
+        ? resolve(status.textContent) : setTimeout(look, 10);
+    look();
+})"""
+
+
+def check_exercises(driver: Driver, address: str, chromium: Page) -> None:
+    """Answer every prediction and number of a page, rightly and wrongly."""
+    driver.open(address)
+    chromium.goto(address)
+    kinds = set()
+    for anchor, data in driver.run(TO_ANSWER):
+        kinds.add(data["kind"])
+        if data["kind"] == "predict":
+            answers = list(data["choices"])
+        else:
+            known = [repr(one["value"]) for one in data["values"]]
+            answers = [*known, "", "3,5", "-7/3", "1e999", ".5e-3"]
+        said = driver.run(ANSWER, anchor, answers)
+        assert said == chromium.evaluate(
+            f"([id, answers]) => ({ANSWER})(id, answers)", [anchor, answers]
+        )
+        assert len(set(said)) > 2
+        driver.run(FOCUS_CHECK, anchor)
+        driver.press("Space")
+        assert driver.run(STATUS, anchor) == said[-1]
+    assert kinds == {"predict", "number"}
+    assert driver.run("async () => window.wrong") == []
+
+
 #: What is checked in every browser, and on which pages.
 CHECKS: list[tuple[Callable[[Driver, str, Page], None], tuple[str, ...]]] = [
     (check_figures, PAGES),
+    (check_exercises, ("book/foundations/divergence.html",)),
 ]
 
 
