@@ -295,9 +295,9 @@ def _installed(name: str) -> bool:
     return True
 
 
-def _apt(package: str) -> str:
-    """Return how Debian and its children install a package, else ''."""
+def _apt(*packages: str) -> str:
+    """Return how Debian and its children install packages, else ''."""
     if not shutil.which("apt-get"):
         return ""
     sudo = "" if os.name == "posix" and os.geteuid() == 0 else "sudo "
-    return f"{sudo}apt-get install --yes {package}"
+    return f"{sudo}apt-get install --yes {' '.join(packages)}"
