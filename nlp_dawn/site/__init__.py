@@ -79,8 +79,9 @@ def setup(app: "Sphinx") -> dict[str, Any]:
 
 def _machinery() -> str:
     digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(path.read_bytes())
+    for path in sorted(Path(__file__).parent.rglob("*")):
+        if path.suffix in (".html", ".js", ".py"):
+            digest.update(path.read_bytes())
     return digest.hexdigest()
 
 

@@ -228,9 +228,11 @@ def _package_files(root: Path) -> Iterator[tuple[Path, str]]:
         if place.parts[0] not in _LEFT_OUT:
             yield path, f"nlp_dawn/{place.as_posix()}"
     exercises = root / "exercises"
-    for path in sorted((*exercises.rglob("*.ipynb"), exercises / "order.json")):
+    for path in sorted(exercises.rglob("*")):
         place = path.relative_to(exercises)
-        if ".ipynb_checkpoints" not in place.parts:
+        if path.suffix in (".ipynb", ".json") and not any(
+            part.startswith(".") for part in place.parts
+        ):
             yield path, f"nlp_dawn/exercises/notebooks/{place.as_posix()}"
 
 

@@ -15,12 +15,18 @@ if TYPE_CHECKING:
 
 # The colours of the page, before it is painted. The theme's own script would
 # set them after the text is there: dark pages would be white for a moment.
-# (Without scripts there is no `data-theme`, and so the light colours.)
+# (Without scripts they are the light ones.)
 _COLORS = """\
 <script>
       {
         const root = document.documentElement;
-        root.dataset.mode ||= "auto";
+        let chosen = null;
+        try {
+          chosen = localStorage.getItem("mode");
+        } catch {
+          // Not every reader lets a page look there.
+        }
+        root.dataset.mode = chosen || "auto";
         const dark = matchMedia("(prefers-color-scheme: dark)").matches;
         root.dataset.theme =
           root.dataset.mode === "auto" ? (dark ? "dark" : "light")
@@ -85,7 +91,7 @@ def _choose_assets(
 ) -> None:
     from sphinx.builders.html._assets import _JavaScript
 
-    context["default_mode"] = ""
+    context["default_mode"] = "light"
     context["head_tags"] = f"\n    {_COLORS}{context.get('head_tags', '')}"
     text = context.get("body", "")
     context["css_files"] = [

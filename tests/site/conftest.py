@@ -40,8 +40,10 @@ def pytest_collection_modifyitems(
         shared = getattr(item, "callspec", None)
         params = {} if shared is None else shared.params
         group = params.get("page") or params.get("chapter")
-        if group or item.path.stem == "test_figures_live":
-            item.add_marker(pytest.mark.xdist_group(group or item.path.stem))
+        if item.path.stem in ("test_figures_live", "test_other_browsers"):
+            group = item.path.stem  # one kernel, one more browser
+        if group:
+            item.add_marker(pytest.mark.xdist_group(group))
 
 
 def pytest_terminal_summary(

@@ -46,7 +46,7 @@ class Checkout:
             "_toc.yml",
             "format: jb-book\nroot: book/intro\nchapters:\n"
             "- file: book/first/sample\n- file: book/first/other\n"
-            "- file: book/glossary\n"
+            "- file: book/exercises\n- file: book/glossary\n"
             "- file: book/concordance\n- file: book/errata\n"
             "- file: book/api/index\n",
         )
@@ -192,7 +192,7 @@ def test_a_failing_cell_is_named_with_its_page(checkout):
     [
         ("{ref}`nowhere`", "undefined label: 'nowhere'"),
         ("{concept}`median`", "no concept 'median'"),
-        ("{chapter}`first/other`", "no chapter 'first/other'"),
+        ("{chapter}`first/none`", "no chapter 'first/none'"),
         (r"$\frac{1$", "KaTeX cannot read a formula"),
         ("```{exercise} first/sample:none\n```", "first/sample"),
         ("{py:func}`nlp_dawn.nothing`", "nlp_dawn.nothing"),

@@ -230,6 +230,9 @@ def test_hints_come_one_by_one(html, visit):
         visible = [hint for hint in hints.all() if hint.is_visible()]
         assert len(visible) == shown
         visible[-1].locator("summary").click()
+    # One that is open stays, whatever is closed before it.
+    hints.first.locator("summary").click()
+    assert hints.nth(1).is_visible()
     assert hints.nth(2).locator("p").first.is_visible()
 
 
@@ -262,6 +265,20 @@ def test_a_page_from_a_file_says_what_to_do(html, visit):
 
 
 # -- The editor, and what is kept
+
+
+def test_a_link_leads_to_its_exercise_though_those_before_it_wake_up(
+    visit, address
+):
+    visit.page.goto(
+        f"{address}/{place('foundations/divergence', 'best_sigma')}"
+    )
+    box = box_of(visit.page, "foundations/divergence", "best_sigma")
+    expect(box.locator(".exercise-number")).to_be_in_viewport()
+    visit.page.wait_for_function(
+        "box => Math.abs(box.getBoundingClientRect().top) < 150",
+        arg=box.element_handle(),
+    )
 
 
 def test_the_editor_comes_when_the_reader_does(html, visit, address):
@@ -390,7 +407,7 @@ def test_a_damaged_entry_is_as_good_as_none(visit, address):
         box = box_of(visit.page, *KL)
         assert written(box).startswith("def kl_divergence(p, q):")
         assert "done" not in box.locator(".exercise-title").inner_text()
-    assert visit.wrong() == []
+    assert visit.errors == []
 
 
 # -- The page of all exercises

@@ -136,19 +136,26 @@ class WebKit:
         options = {"binary": str(browser), "args": ["--automation"]}
         made = self._send(
             "",
+            patience=PATIENCE / 3,
             capabilities={"alwaysMatch": {"webkitgtk:browserOptions": options}},
         )
         self._address += f"/{made['sessionId']}"
         self._send("/timeouts", script=PATIENCE * 1000)
 
-    def _send(self, command: str, method: str = "POST", **params: Any) -> Any:
+    def _send(
+        self,
+        command: str,
+        method: str = "POST",
+        patience: float = PATIENCE,
+        **params: Any,
+    ) -> Any:
         request = urllib.request.Request(
             self._address + command,
             data=json.dumps(params).encode() if method == "POST" else None,
             method=method,
         )
         try:
-            with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+            with urllib.request.urlopen(request, timeout=patience) as answer:
                 return json.load(answer)["value"]
         except urllib.error.HTTPError as error:
             with error:
@@ -297,16 +304,22 @@ def webkit(folder: Path) -> Iterator[Driver]:
     program = needed("webkit2gtk-driver")
     browser = next(Path("/usr/lib").glob(f"*/{MINI_BROWSER}"), None)
     assert browser is not None, "WebKit has a driver and no browser"
-    port = free_port()
-    with (
-        screen(folder) as environment,
-        process(program, f"--port={port}", env=environment) as started,
-    ):
-        drain(started)
-        wait_for(port)
-        driver = WebKit(f"http://127.0.0.1:{port}", browser)
-        yield driver
-        driver.close()
+    with screen(folder) as environment:
+        # Now and then driver and browser wait for each other, for ever.
+        for last in (False, False, True):
+            port = free_port()
+            with process(program, f"--port={port}", env=environment) as started:
+                drain(started)
+                wait_for(port)
+                try:
+                    driver = WebKit(f"http://127.0.0.1:{port}", browser)
+                except TimeoutError:
+                    if last:
+                        raise
+                    continue
+                yield driver
+                driver.close()
+                return
 
 
 def drain(started: subprocess.Popen[str]) -> None:

@@ -174,7 +174,7 @@ def anchors(path: Path) -> _Anchors:
 def test_internal_links_lead_somewhere(html, built_page):
     here = html / built_page
     links = anchors(here).links
-    assert links
+    assert links or built_page == "offline.html"
     assert [link for link in links if leads_nowhere(link, here, html)] == []
 
 

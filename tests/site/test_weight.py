@@ -13,8 +13,13 @@ pytestmark = pytest.mark.browser
 #: Compressed bytes of a first visit, without fonts.
 MOST = 400_000
 
-#: A form, the page that only forwards, and the one without any script.
-WITHOUT_TEXT = {"search.html", "book/intro.html", "404.html"}
+#: A form, the page that only forwards, and those without the book's scripts.
+WITHOUT_TEXT = {
+    "404.html",
+    "book/intro.html",
+    "offline.html",
+    "search.html",
+}
 
 # What the browser got, by kind; `encodedBodySize` is what was sent.
 RECEIVED = """() => {
@@ -32,11 +37,16 @@ RECEIVED = """() => {
   return weight;
 }"""
 
-# Where the parts of the text begin, and where it ends.
-PLACES = """() => document.fonts.ready.then(() =>
-  [...document.querySelectorAll("article h2, footer.bd-footer-content")]
-    .map((part) => Math.round(part.getBoundingClientRect().top + scrollY)))
-"""
+# Where the parts of the text begin, up to the first exercise: an exercise has
+# another height once it can be answered.
+PLACES = """() => document.fonts.ready.then(() => {
+  const parts = [...document.querySelectorAll(
+    "article h2, div.exercise, .exercise-progress, footer.bd-footer-content")];
+  const last = parts.findIndex((part) => part.tagName === "DIV");
+  return parts
+    .slice(0, last < 0 ? parts.length : last + 1)
+    .map((part) => Math.round(part.getBoundingClientRect().top + scrollY));
+})"""
 
 
 class Scripts:

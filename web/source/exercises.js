@@ -12,8 +12,8 @@ import { shown } from "./verdict.js";
 const STATIC = new URL(".", document.currentScript.src);
 const exercises = new Map(); // by id
 
-// What every kind of exercise has: a place for the verdict, hints that come
-// one by one, and a mark when it is done.
+// What every kind of exercise has: a place for the verdict, and a mark when it
+// is done.
 class Exercise {
   constructor(box, data) {
     this.box = box;
@@ -23,7 +23,6 @@ class Exercise {
     this.status = element("div", { class: "exercise-status", role: "status" });
     this.tools = element("div", { class: "exercise-tools" });
     this.mark();
-    this.foldHints();
   }
 
   get entry() {
@@ -59,17 +58,6 @@ class Exercise {
 
   note(text) {
     this.say(element("p", { class: "note" }, ...textAndCode(text)));
-  }
-
-  // A hint appears when the one before it has been read.
-  foldHints() {
-    const hints = [...this.box.querySelectorAll(":scope > details.hint")];
-    hints.slice(1).forEach((hint, k) => {
-      hint.hidden = true;
-      hints[k].addEventListener("toggle", () => {
-        if (hints[k].open) hint.hidden = false;
-      });
-    });
   }
 
   // Put the answer's elements where the stub is.
