@@ -158,7 +158,9 @@ def test_a_build_runs_what_changed_and_nothing_else(checkout):
     html = checkout.root / "_build" / "html"
     assert "One more page" in (html / "book/first/other.html").read_text()
     notebook = html / "downloads" / "first" / "sample.ipynb"
-    assert len(json.loads(notebook.read_text("utf-8"))["cells"]) == 3
+    cells = json.loads(notebook.read_text("utf-8"))["cells"]
+    assert len(cells) == 4  # with the one that installs the library
+    assert "pip install" in "".join(cells[1]["source"])
 
 
 def assert_says_where_it_is(checkout: Checkout) -> None:
