@@ -479,6 +479,8 @@ def test_figures_are_legible_in_both_themes_and_on_a_phone(shelf, page):
     anchors = [anchor for name, anchor in FIGURES if name == page]
     figures = {anchor: shelf.figure(page, anchor) for anchor in anchors}
     visit = shelf.visit
+    # The theme's sidebar would slide in and push the text for a moment.
+    visit.page.emulate_media(reduced_motion="reduce")
     wrong = []
     # Laying a chapter out anew takes half a second: all its figures at once.
     for theme, screen in itertools.product(("light", "dark"), (DESK, PHONE)):

@@ -2,7 +2,7 @@
 //
 // Without this script a page has the statement, the hints and the solution.
 
-import { button, element } from "./elements.js";
+import { button, element, marked } from "./elements.js";
 import { judge, parse } from "./number.js";
 import { showProgress } from "./progress.js";
 import { CannotLoad, ask, obstacle } from "./python.js";
@@ -57,7 +57,7 @@ class Exercise {
   }
 
   note(text) {
-    this.say(element("p", { class: "note" }, ...textAndCode(text)));
+    this.say(element("p", { class: "note" }, ...marked(text)));
   }
 
   // Put the answer's elements where the stub is.
@@ -66,12 +66,6 @@ class Exercise {
     stub.hidden = true;
     stub.after(...elements);
   }
-}
-
-function textAndCode(text) {
-  return text
-    .split(/`([^`]*)`/)
-    .map((part, k) => (k % 2 ? element("code", {}, part) : part));
 }
 
 class Choice extends Exercise {
