@@ -95,8 +95,10 @@ def run(full_id: str, source: str, earlier: str = "{}") -> str:
         JSON: ``{"output": text, "error": text}``; an error names the lines of
         `source` and no others.
     """
-    namespace = new_namespace()
     exercise = catalog.find(full_id)
+    namespace = new_namespace(
+        given_code(full_id), _prerequisites(exercise, earlier)
+    )
     printed = _Printed()
     error = ""
     with (
@@ -104,11 +106,6 @@ def run(full_id: str, source: str, earlier: str = "{}") -> str:
         contextlib.redirect_stdout(printed),
         contextlib.redirect_stderr(printed),
     ):
-        before = [given_code(full_id), *_prerequisites(exercise, earlier)]
-        for code in before:
-            # An earlier answer may be half done: its own check says so.
-            with contextlib.suppress(BaseException):
-                exec(compile(code, "<given>", "exec"), namespace)
         linecache.cache[FILE] = (
             len(source),
             None,
@@ -120,6 +117,7 @@ def run(full_id: str, source: str, earlier: str = "{}") -> str:
                 value = eval(code, namespace)
                 if value is not None:
                     print(repr(value))
+        # `exit()` in the reader's code is an error of theirs like any other.
         except BaseException as raised:
             error = _own_lines(raised)
     return json.dumps({"output": printed.getvalue(), "error": error})

@@ -85,11 +85,8 @@ def run(
     list of Outcome
         One per case, in order.
     """
-    namespace = new_namespace()
+    namespace = new_namespace(given, prerequisites)
     with _quiet():
-        exec(compile(given, "<given>", "exec"), namespace)
-        for earlier in prerequisites:
-            _execute(earlier, namespace)
         namespace.pop(exercise.answer_name, None)
         error = _execute(source, namespace)
         answer = namespace.get(exercise.answer_name, _NOTHING)
@@ -165,8 +162,24 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-def new_namespace() -> dict[str, object]:
-    """Return what an answer finds: the builtins, and no library but NumPy."""
+def new_namespace(
+    given: str, prerequisites: Sequence[str] = ()
+) -> dict[str, object]:
+    """Return what an answer finds when it is run.
+
+    That is the builtins without any library but NumPy, what the `given` code
+    defines, and the answers that this one builds on, as far as they go: what
+    is wrong with those, their own checks say.
+    """
+    namespace = _bare_namespace()
+    with _quiet():
+        exec(compile(given, "<given>", "exec"), namespace)
+        for earlier in prerequisites:
+            _execute(earlier, namespace)
+    return namespace
+
+
+def _bare_namespace() -> dict[str, object]:
     inside = dict(vars(builtins))
     inside["__import__"] = _import
     inside["input"] = _no_input
