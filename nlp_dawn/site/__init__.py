@@ -9,10 +9,7 @@ import hashlib
 import json
 import logging
 import os
-import re
 import shutil
-import socket
-import subprocess
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -35,6 +32,7 @@ def setup(app: "Sphinx") -> dict[str, Any]:
     from nlp_dawn.site import (
         accessibility,
         folds,
+        formulas,
         front,
         languages,
         launch,
@@ -56,6 +54,7 @@ def setup(app: "Sphinx") -> dict[str, Any]:
     add_directives(app)
     accessibility.connect(app)
     folds.connect(app)
+    formulas.connect(app)
     front.connect(app)
     languages.connect(app)
     launch.connect(app)
@@ -70,7 +69,6 @@ def setup(app: "Sphinx") -> dict[str, Any]:
     app.connect("env-before-read-docs", _Progress().start)
     app.connect("env-before-read-docs", _run_pages, priority=600)
     app.connect("html-page-context", _offer_notebook, priority=900)
-    app.connect("html-page-context", _report_bad_formulas)
     app.connect("html-page-context", _add_exercises)
     # Before the others: an error raised here ends the build, and they clean up.
     app.connect("build-finished", _finish, priority=100)
@@ -91,6 +89,7 @@ def _prepare(app: "Sphinx", config: "Config") -> None:
     from sphinx.errors import ConfigError
     from sphinxcontrib import katex
 
+    from nlp_dawn.site import formulas
     from nlp_dawn.site.browser_code import numpy_wheel
     from nlp_dawn.site.pages import write_generated_pages
     from nlp_dawn.site.project import Project, ProjectError
@@ -129,7 +128,7 @@ def _prepare(app: "Sphinx", config: "Config") -> None:
         raise ConfigError(str(error)) from error
     if missing:
         print(f"  {missing}", flush=True)
-    katex.KaTeXServer.start_server_process = _start_formula_server
+    katex.KaTeXServer.start_server_process = formulas.start_server
     katex.STARTUP_TIMEOUT = katex.RENDER_TIMEOUT = 60.0  # a busy machine
 
     # The kernels inherit this: explore() draws all states of a figure, and a
@@ -150,38 +149,6 @@ def _prepare(app: "Sphinx", config: "Config") -> None:
             use_edit_page_button=True,
             use_issues_button=True,
         )
-
-
-def _start_formula_server(folder: Path, timeout: float) -> tuple[Any, Any]:
-    """Start KaTeX and connect to it, however long it takes to listen.
-
-    The socket's file is there a moment before anyone listens. The method that
-    this replaces is refused in that moment: the build fails and the server
-    never ends. (A port instead, as on Windows, costs 80 ms a formula: both
-    sides write in two pieces, and the second waits for an answer.)
-    """
-    from sphinxcontrib.katex import KaTeXServer
-
-    path = folder / "katex.sock"
-    process = subprocess.Popen(
-        KaTeXServer.build_command(socket=path),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        cwd=folder,
-    )
-    given_up = time.monotonic() + timeout
-    while True:
-        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            connection.connect(str(path))
-        except (FileNotFoundError, ConnectionRefusedError):
-            connection.close()
-            if time.monotonic() > given_up or process.poll() is not None:
-                process.kill()
-                raise KaTeXServer.timeout_error(timeout) from None
-            time.sleep(0.001)
-        else:
-            return process, connection
 
 
 def _leave_out_other_chapters(config: "Config", project: "Project") -> None:
@@ -325,24 +292,6 @@ def _offer_notebook(
                     "label": "download-notebook-button",
                 },
             )
-
-
-def _report_bad_formulas(
-    app: "Sphinx",
-    pagename: str,
-    templatename: str,
-    context: dict[str, Any],
-    doctree: "nodes.document | None",
-) -> None:
-    """Say which formula KaTeX could not read; it shows them in red."""
-    from sphinx.util.logging import getLogger
-
-    for error in re.findall(
-        r'class="katex-error" title="([^"]*)"', context.get("body", "")
-    ):
-        getLogger(__name__).warning(
-            "KaTeX cannot read a formula: %s", error, location=pagename
-        )
 
 
 def _add_exercises(
