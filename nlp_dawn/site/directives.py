@@ -189,7 +189,7 @@ class ExerciseDirective(SphinxDirective):
         self, box: nodes.Element, exercise: ShownExercise, source: str
     ) -> None:
         statement = self._markdown(exercise.statement, source)
-        if exercise.choices:
+        if exercise.kind == "predict":  # the last thing is the choices
             statement[-1]["classes"].append("choices")
         box += statement
         if exercise.given.strip():

@@ -25,8 +25,6 @@ class ShownExercise:
     stub: str
     hints: tuple[str, ...]
     solution: str
-    choices: tuple[str, ...] = ()
-    prerequisites: tuple[str, ...] = ()
 
     @property
     def facts(self) -> str:
@@ -69,8 +67,6 @@ def shown_exercise(full_id: str) -> ShownExercise:
         stub=section.stub,
         hints=exercise.hints,
         solution=section.solution,
-        choices=tuple(getattr(exercise, "lettered", ())),
-        prerequisites=exercise.prerequisites,
     )
 
 
@@ -80,12 +76,13 @@ def page_data(shown: ShownExercise) -> dict[str, object]:
     from nlp_dawn.exercises.page import prepared
 
     full_id = f"{shown.key}:{shown.name}"
+    exercise = catalog.find(full_id)
     return {
         "id": full_id,
         "kind": shown.kind,
         "number": shown.number,
         "title": shown.title,
-        "answer": catalog.find(full_id).answer_name,
-        "prerequisites": shown.prerequisites,
-        **prepared(catalog.find(full_id)),
+        "answer": exercise.answer_name,
+        "prerequisites": exercise.prerequisites,
+        **prepared(exercise),
     }

@@ -189,6 +189,7 @@ def divergence(html, new_visit) -> Iterator[Page]:
         ("", "Write a number, such as"),
         ("three", "Write a number, such as"),
         ("1/0", "Write a number, such as"),
+        ("pi/4", "Write a number, such as"),
         ("np.log(2)", "Write a number, such as"),
         ("1e999", "Write a number, such as"),
         ("3,16", "Write a decimal point: 3.16."),
@@ -568,6 +569,8 @@ def test_loading_can_be_stopped(visit, address):
     box = box_of(visit.page, *KL)
     press(box, "Check")
     expect(box.locator("progress")).to_be_visible()
+    # Asked once more in the meantime, it does not begin a second time.
+    box.locator(".cm-content").press("Control+Enter")
     press(box, "Stop")
     expect(box.locator(".exercise-status")).to_have_text("Stopped.")
     assert box.locator("progress").count() == 0

@@ -57,7 +57,7 @@ class Exercise {
   }
 
   note(text) {
-    this.say(element("p", { class: "note" }, ...marked(text)));
+    this.say(paragraph(text));
   }
 
   // Put the answer's elements where the stub is.
@@ -66,6 +66,10 @@ class Exercise {
     stub.hidden = true;
     stub.after(...elements);
   }
+}
+
+function paragraph(text) {
+  return element("p", { class: "note" }, ...marked(text));
 }
 
 class Choice extends Exercise {
@@ -218,6 +222,15 @@ function loadEditor() {
 
 // What needs Python: a function to be written, or a place to try things out.
 class Program extends Exercise {
+  // Where it says what Python does: with the verdict, or elsewhere.
+  get output() {
+    return this.status;
+  }
+
+  report(text) {
+    this.output.replaceChildren(paragraph(text));
+  }
+
   makeCode(text, label, changed, submit) {
     const help = `${this.box.id}-keys`;
     this.code = new Code(text, {
@@ -240,20 +253,22 @@ class Program extends Exercise {
 
   // Ask Python, and show what it says in the meantime.
   async ask(kind) {
+    if (this.halt) return; // it is being answered
     const trouble = obstacle();
     if (trouble) {
-      this.note(trouble);
+      this.report(trouble);
       return;
     }
     const busy = new AbortController();
     const asking = [...this.tools.querySelectorAll("button.python")];
     const focused = document.activeElement;
     const halt = button("Stop", () => busy.abort(), { class: "stop" });
+    this.halt = halt;
     asking.forEach((one) => (one.disabled = true));
     this.tools.append(halt);
     if (asking.includes(focused)) halt.focus();
     try {
-      this.note("Running …");
+      this.report("Running …");
       const outcome = await ask(
         {
           ask: kind,
@@ -270,7 +285,7 @@ class Program extends Exercise {
       this.showOutcome(kind, outcome);
     } catch (error) {
       if (!(error instanceof CannotLoad)) throw error;
-      this.note(
+      this.report(
         `Python could not be loaded (${error.message}). Press the button to ` +
           "try again, or work in the notebook, which " +
           "`nlp-dawn exercises start my-exercises` copies for you.",
@@ -280,6 +295,7 @@ class Program extends Exercise {
       this.bar = null;
       const there = document.activeElement === halt;
       halt.remove();
+      this.halt = null;
       asking.forEach((one) => (one.disabled = false));
       if (there) focused.focus();
     }
@@ -301,12 +317,12 @@ class Program extends Exercise {
       if (this.bar) {
         this.bar.remove();
         this.bar = null;
-        this.note("Running …");
+        this.report("Running …");
       }
       return;
     }
     if (!this.bar) {
-      this.note(
+      this.report(
         "Loading Python into this page. Your browser keeps it for next time.",
       );
       this.bar = element(
@@ -315,7 +331,7 @@ class Program extends Exercise {
         element("progress", { "aria-label": "Loading Python" }),
         element("span"),
       );
-      this.status.before(this.bar);
+      this.output.before(this.bar);
     }
     const [meter, text] = this.bar.children;
     const { done, total } = progress;
@@ -329,18 +345,18 @@ class Program extends Exercise {
 
   showOutcome(kind, outcome) {
     if (outcome.stopped) {
-      this.note("Stopped.");
+      this.report("Stopped.");
     } else if (outcome.late) {
-      if (kind === "check" && this.data.late) this.show(this.data.late);
+      if (kind === "check") this.show(this.data.late);
       else {
-        this.note(
+        this.report(
           `This did not end within ${this.data.limit} s and was stopped. Is ` +
             "there a loop that never ends?",
         );
       }
     } else if ("died" in outcome) {
-      if (kind === "check" && this.data.died) this.show(this.data.died);
-      else this.note(`This ended Python itself (${outcome.died}).`);
+      if (kind === "check") this.show(this.data.died);
+      else this.report(`This ended Python itself (${outcome.died}).`);
     } else if (kind === "check") {
       this.show(outcome.answer);
     } else {
@@ -350,7 +366,7 @@ class Program extends Exercise {
 
   showRun({ output, error }) {
     if (!output && !error) {
-      this.note("It ran, and printed nothing.");
+      this.report("It ran, and printed nothing.");
       return;
     }
     const parts = [];
@@ -362,7 +378,9 @@ class Program extends Exercise {
         element("pre", { class: "error", tabindex: "0" }, error.trimEnd()),
       );
     }
-    this.say(element("div", { class: "printed" }, ...parts));
+    this.output.replaceChildren(
+      element("div", { class: "printed" }, ...parts),
+    );
   }
 }
 
@@ -469,10 +487,14 @@ class NumberAsked extends Program {
     this.refresh();
   }
 
+  // What is printed stands below the code, the verdict above it.
+  get output() {
+    return this.printed;
+  }
+
   // Python at hand, for who wants to compute rather than think.
   workbench() {
-    const printed = element("div", { role: "status" });
-    const answer = this.status;
+    this.printed = element("div", { role: "status" });
     const bench = element(
       "details",
       { class: "fold workbench" },
@@ -483,19 +505,16 @@ class NumberAsked extends Program {
         this.entry.scratch ?? "# np is NumPy\n",
         `Python for exercise ${this.data.number}, ${this.data.title}`,
         (text) => store.write(this.id, { scratch: text }),
-        () => this.run(),
+        () => this.ask("run"),
       ),
       this.tools,
-      printed,
+      this.printed,
     );
     bench.querySelector(".exercise-keys").textContent =
       "Ctrl+Enter runs. Tab indents; Escape, then Tab, leaves the editor.";
-    this.tools.append(button("Run", () => this.run(), { class: "python" }));
-    this.run = () => {
-      // What is printed stands here, the verdict above.
-      this.status = printed;
-      return this.ask("run").finally(() => (this.status = answer));
-    };
+    this.tools.append(
+      button("Run", () => this.ask("run"), { class: "python" }),
+    );
     return bench;
   }
 

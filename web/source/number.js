@@ -6,11 +6,9 @@
 export function parse(text) {
   const written = text.trim().replace(/−/g, "-");
   const fraction = /^([^/]+)\/([^/]+)$/.exec(written);
-  if (fraction) {
-    const [above, below] = [plain(fraction[1]), plain(fraction[2])];
-    return below ? { value: above / below, whole: false } : null;
-  }
-  const value = plain(written);
+  const value = fraction
+    ? plain(fraction[1]) / plain(fraction[2])
+    : plain(written);
   return Number.isFinite(value)
     ? { value, whole: /^[-+]?\d+$/.test(written) }
     : null;
