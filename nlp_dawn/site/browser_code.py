@@ -145,6 +145,9 @@ def write_browser_code(
     (python / name).mkdir(parents=True, exist_ok=True)
     for file in _CORE:
         _copy(core / file, python / name / file)
+    for folder in python.glob("pyodide-*"):
+        if folder.name != name:
+            shutil.rmtree(folder)
     for old in (*python.glob("nlp_dawn-*.zip"), *python.glob("*.whl")):
         if old.name != wheel.file or wheel.path is None:
             old.unlink()
@@ -241,6 +244,12 @@ def _pyodide(project: Project) -> Path:
 
 
 def _copy(source: Path, target: Path) -> None:
-    # Its time of modification stays: browsers ask whether it has changed.
-    if not target.exists() or target.stat().st_mtime < source.stat().st_mtime:
+    # Its time of modification stays: browsers ask whether it has changed. A
+    # file of that name may be another one: an owner's own build of NumPy.
+    if not target.exists() or _marks(target) != _marks(source):
         shutil.copy2(source, target)
+
+
+def _marks(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -108,6 +109,10 @@ def test_the_description_names_files_that_are_there(tmp_path, wheel):
     python = static / "python"
     python.mkdir(parents=True)
     (python / "nlp_dawn-0123456789ab.zip").write_text("of an earlier build")
+    (python / "pyodide-0.1.0").mkdir()
+    # Another build of NumPy, of the same name and newer.
+    (python / wheel.name).write_bytes(b"downloaded")
+    os.utime(wheel, (1, 1))
     own = Wheel(wheel.name, "0" * 64, wheel)
     write_browser_code(PROJECT, static, own, HOSTS)
     files = json.loads((python / "files.json").read_text("utf-8"))
@@ -116,6 +121,10 @@ def test_the_description_names_files_that_are_there(tmp_path, wheel):
         "sha256": "0" * 64,
         "hosts": ["./"],
     }
+    assert (python / wheel.name).read_bytes() == wheel.read_bytes()
+    assert [f"{path.name}/" for path in python.glob("pyodide-*")] == [
+        files["pyodide"]
+    ]
     assert [path.name for path in python.glob("*.zip")] == [files["package"]]
     loaded = [
         *(python / files["pyodide"]).glob("*.wasm"),
