@@ -57,7 +57,7 @@ def add_book(parser: argparse.ArgumentParser) -> None:
         "--python",
         action="store_true",
         help="also pack Python for the browser, which checks answers where "
-        "the archive is served over http (9 MB more)",
+        "the archive is served over http (about 10 MB more)",
     )
     _add_output(pack)
     pack.set_defaults(run=_zip)
