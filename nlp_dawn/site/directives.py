@@ -1,6 +1,5 @@
 """The book's own directives, roles and nodes."""
 
-import json
 import re
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -13,11 +12,8 @@ from sphinx.util.docutils import SphinxDirective, SphinxRole
 from sphinx.writers.html5 import HTML5Translator
 
 from nlp_dawn.site import book_map
-from nlp_dawn.site.exercises import (
-    ShownExercise,
-    page_data,
-    shown_exercise,
-)
+from nlp_dawn.site.answers import WITHOUT_SCRIPT, answer_markup
+from nlp_dawn.site.exercises import ShownExercise, shown_exercise
 from nlp_dawn.site.pages import exercise_label
 from nlp_dawn.site.project import Project, ProjectError
 from nlp_dawn.site.routes import lines_in, route
@@ -182,11 +178,15 @@ class ExerciseDirective(SphinxDirective):
             nodes.inline(text=exercise.facts, classes=["exercise-facts"]),
             classes=["exercise-title"],
         )
-        self._fill(box, exercise, str(source))
+        self._fill(box, exercise, label, str(source))
         return [box]
 
     def _fill(
-        self, box: nodes.Element, exercise: ShownExercise, source: str
+        self,
+        box: nodes.Element,
+        exercise: ShownExercise,
+        label: str,
+        source: str,
     ) -> None:
         statement = self._markdown(exercise.statement, source)
         if exercise.kind == "predict":  # the last thing is the choices
@@ -194,8 +194,7 @@ class ExerciseDirective(SphinxDirective):
         box += statement
         if exercise.given.strip():
             box += _code(exercise.given, "given")
-        box += _code(exercise.stub, "stub")
-        box += nodes.raw("", _for_the_script(exercise), format="html")
+        box += _answer(exercise, label)
         for number, hint in enumerate(exercise.hints, start=1):
             hidden = fold(summary=f"Hint {number}", classes=["hint"])
             hidden += self._markdown(hint, source)
@@ -251,18 +250,27 @@ def _code(text: str, name: str) -> nodes.Element:
     return nodes.container("", block, classes=[f"exercise-{name}"])
 
 
-def _for_the_script(exercise: ShownExercise) -> str:
-    """Return what the page's script reads, and what stands in its place."""
-    # A text "</script>" must not end the element.
-    data = json.dumps(page_data(exercise), ensure_ascii=False)
-    data = data.replace("<", "\\u003c")
-    command = "nlp-dawn exercises start my-exercises"
-    return (
-        "<noscript><p>To have your answer checked, turn on JavaScript, or work "
-        f"in the notebook: <code>{command}</code></p></noscript>\n"
-        f'<script type="application/json" class="exercise-data">{data}'
-        "</script>\n"
-    )
+def _answer(exercise: ShownExercise, label: str) -> list[nodes.Node]:
+    """Return the stub, and the place for the answer in its stead.
+
+    To predict something, or to find a number, one needs no code: that stub
+    is for those who have no scripts.
+    """
+    code = exercise.kind == "implement"
+    stub = _code(exercise.stub, "stub")
+    parts = [
+        '<div class="exercise-place">' if code else "<noscript>",
+        stub,
+        "" if code else "</noscript>",
+        answer_markup(exercise, label),
+        "</div>" if code else "",
+        WITHOUT_SCRIPT,
+    ]
+    return [
+        nodes.raw("", part, format="html") if isinstance(part, str) else part
+        for part in parts
+        if part
+    ]
 
 
 def _visit_fold(self: HTML5Translator, node: fold) -> None:

@@ -5,6 +5,7 @@ What is done only the reader's browser knows; a script adds it to the page.
 
 import json
 from collections.abc import Callable
+from html import escape
 
 from nlp_dawn.site.project import Project
 
@@ -59,7 +60,6 @@ def exercises_page(project: Project, label: Callable[[str, str], str]) -> str:
             )
         tables.append("")
     minutes = sum(int(str(one["minutes"])) for one in listed)
-    data = json.dumps(listed, ensure_ascii=False).replace("<", "\\u003c")
     return "\n".join(
         [
             "(all-exercises)=",
@@ -73,13 +73,31 @@ def exercises_page(project: Project, label: Callable[[str, str], str]) -> str:
             "browser, save your answers to a file and load them there.",
             "",
             "```{raw} html",
-            '<div class="exercise-progress"><noscript><p>What you have done '
-            "shows here with JavaScript on. In a terminal: <code>nlp-dawn "
-            "exercises list</code></p></noscript>"
-            f'<script type="application/json" class="exercise-list">{data}'
-            "</script></div>",
+            _summary(listed),
             "```",
             "",
             *tables,
         ]
     )
+
+
+def _summary(listed: list[dict[str, object]]) -> str:
+    """Return what the page's script fills in, as high as it will be."""
+    data = json.dumps(listed, ensure_ascii=False).replace("<", "\\u003c")
+    first = str(listed[0]["title"]) if listed else ""
+    none_done = f"0 of {len(listed)} exercises done"
+    return f"""\
+<div class="exercise-progress"><noscript><p>What you have done shows here with \
+JavaScript on. In a terminal: <code>nlp-dawn exercises list</code></p></noscript>
+<div class="live">
+<p class="progress-sum">{none_done}</p>
+<progress max="{len(listed)}" value="0" aria-label="Exercises done"></progress>
+<p class="progress-next">Begin here: {escape(first)}</p>
+<p class="exercise-tools">
+<button type="button" data-does="save">Save to a file</button>
+<button type="button" data-does="load">Load from a file</button>
+<input type="file" accept=".json,application/json" id="progress-file" hidden>
+</p>
+<p role="status"></p>
+</div>
+<script type="application/json" class="exercise-list">{data}</script></div>"""

@@ -1,6 +1,8 @@
 // The exercises of a page: what the reader answers, and what is said of it.
 //
-// Without this script a page has the statement, the hints and the solution.
+// Their places stand in the page already (nlp_dawn/site/answers.py), and come
+// in sight when this script has woken them up. Without it a page has the
+// statement, the stub, the hints and the solution.
 
 import { button, element, marked } from "./elements.js";
 import { judge, parse } from "./number.js";
@@ -20,8 +22,8 @@ class Exercise {
     this.data = data;
     this.id = data.id;
     this.title = box.querySelector(".exercise-title strong");
-    this.status = element("div", { class: "exercise-status", role: "status" });
-    this.tools = element("div", { class: "exercise-tools" });
+    this.status = box.querySelector(".exercise-status");
+    this.tools = box.querySelector(".exercise-tools");
     this.mark();
   }
 
@@ -60,11 +62,11 @@ class Exercise {
     this.say(paragraph(text));
   }
 
-  // Put the answer's elements where the stub is.
-  place(...elements) {
-    const stub = this.box.querySelector(":scope > .exercise-stub");
-    stub.hidden = true;
-    stub.after(...elements);
+  // The button that does this, which from now on it does.
+  on(name, action) {
+    const found = this.box.querySelector(`[data-does="${name}"]`);
+    found.addEventListener("click", action);
+    return found;
   }
 }
 
@@ -101,10 +103,7 @@ class Choice extends Exercise {
     });
     list.replaceWith(group);
     this.group = group;
-    this.place(this.tools, this.status);
-    this.tools.append(
-      button("Check", () => this.check(), { class: "primary" }),
-    );
+    this.on("check", () => this.check());
     this.refresh();
   }
 
@@ -145,31 +144,21 @@ function inlined(item) {
 class Code {
   // A piece of Python that the reader edits: first a textarea, an editor when
   // it is loaded.
-  constructor(text, { label, describedBy, changed, submit }) {
-    this.changed = changed;
+  constructor(area, { text, changed, submit }) {
+    this.area = area;
+    this.first = area.value; // what the page has there
     this.submit = submit;
-    this.area = element("textarea", {
-      class: "exercise-code",
-      "aria-label": label,
-      "aria-describedby": describedBy,
-      autocapitalize: "off",
-      autocomplete: "off",
-      autocorrect: "off",
-      spellcheck: "false",
-      wrap: "off",
-    });
-    this.area.value = text;
-    this.fit();
-    this.area.addEventListener("input", () => {
+    if (text !== undefined) this.value = text;
+    area.addEventListener("input", () => {
       this.fit();
-      changed(this.area.value);
+      changed(this.value);
     });
-    this.area.addEventListener("keydown", (event) => {
+    area.addEventListener("keydown", (event) => {
       if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) submit();
     });
-    this.area.addEventListener("focus", loadEditor, { once: true });
+    area.addEventListener("focus", loadEditor, { once: true });
     waiting.add(this);
-    nearby.observe(this.area);
+    nearby.observe(area);
   }
 
   get value() {
@@ -231,24 +220,9 @@ class Program extends Exercise {
     this.output.replaceChildren(paragraph(text));
   }
 
-  makeCode(text, label, changed, submit) {
-    const help = `${this.box.id}-keys`;
-    this.code = new Code(text, {
-      label,
-      describedBy: help,
-      changed,
-      submit,
-    });
-    return element(
-      "div",
-      { class: "exercise-editor" },
-      this.code.area,
-      element(
-        "p",
-        { class: "exercise-keys", id: help },
-        "Ctrl+Enter checks. Tab indents; Escape, then Tab, leaves the editor.",
-      ),
-    );
+  edit(text, changed, submit) {
+    const area = this.box.querySelector("textarea");
+    this.code = new Code(area, { text, changed, submit });
   }
 
   // Ask Python, and show what it says in the meantime.
@@ -387,34 +361,21 @@ class Program extends Exercise {
 class Implement extends Program {
   constructor(box, data) {
     super(box, data);
-    const block = box.querySelector(":scope > .exercise-stub pre");
-    this.stub = block.textContent.trimEnd();
-    this.place(
-      this.makeCode(
-        this.entry.answer ?? this.stub,
-        `Your answer to exercise ${data.number}, ${data.title}`,
-        (text) => {
-          this.keep({ answer: text });
-          this.undo.hidden = true;
-          this.reset.hidden = text === this.stub;
-        },
-        () => this.check(),
-      ),
-      this.tools,
-      this.status,
+    this.edit(
+      this.entry.answer,
+      (text) => {
+        this.keep({ answer: text });
+        this.undo.hidden = true;
+        this.reset.hidden = text === this.stub;
+      },
+      () => this.check(),
     );
-    this.reset = button("Reset", () => this.putBack(this.stub));
-    this.undo = button("Bring my answer back", () =>
-      this.putBack(this.dropped),
-    );
-    this.undo.hidden = true;
+    this.stub = this.code.first;
+    this.on("check", () => this.check());
+    this.on("run", () => this.ask("run"));
+    this.reset = this.on("reset", () => this.putBack(this.stub));
+    this.undo = this.on("undo", () => this.putBack(this.dropped));
     this.reset.hidden = this.code.value === this.stub;
-    this.tools.append(
-      button("Check", () => this.check(), { class: "python primary" }),
-      button("Run", () => this.ask("run"), { class: "python" }),
-      this.reset,
-      this.undo,
-    );
   }
 
   check() {
@@ -449,15 +410,7 @@ class Implement extends Program {
 class NumberAsked extends Program {
   constructor(box, data) {
     super(box, data);
-    this.input = element("input", {
-      type: "text",
-      inputmode: "decimal",
-      id: `${box.id}-number`,
-      autocomplete: "off",
-      autocapitalize: "off",
-      spellcheck: "false",
-      enterkeyhint: "done",
-    });
+    this.input = box.querySelector(".exercise-number input");
     this.input.addEventListener("input", () => {
       this.keep({ answer: this.input.value });
       this.say();
@@ -465,57 +418,22 @@ class NumberAsked extends Program {
     this.input.addEventListener("keydown", (event) => {
       if (event.key === "Enter") this.check();
     });
-    // A phone's keypad for numbers has no minus.
-    const sign = button("±", () => this.flip(), {
-      "aria-label": "Change the sign",
-      class: "sign",
-    });
-    const field = element(
-      "div",
-      { class: "exercise-number" },
-      element(
-        "label",
-        { for: this.input.id },
-        element("code", {}, data.answer),
-        " =",
-      ),
-      this.input,
-      sign,
-      button("Check", () => this.check(), { class: "primary" }),
+    this.on("sign", () => this.flip());
+    this.on("check", () => this.check());
+    // Python at hand, for who wants to compute rather than think.
+    this.printed = box.querySelector(".printed-here");
+    this.edit(
+      this.entry.scratch,
+      (text) => store.write(this.id, { scratch: text }),
+      () => this.ask("run"),
     );
-    this.place(field, this.status, this.workbench());
+    this.on("run", () => this.ask("run"));
     this.refresh();
   }
 
   // What is printed stands below the code, the verdict above it.
   get output() {
     return this.printed;
-  }
-
-  // Python at hand, for who wants to compute rather than think.
-  workbench() {
-    this.printed = element("div", { role: "status" });
-    const bench = element(
-      "details",
-      { class: "fold workbench" },
-      element("summary", {}, "Work it out in Python"),
-    );
-    bench.append(
-      this.makeCode(
-        this.entry.scratch ?? "# np is NumPy\n",
-        `Python for exercise ${this.data.number}, ${this.data.title}`,
-        (text) => store.write(this.id, { scratch: text }),
-        () => this.ask("run"),
-      ),
-      this.tools,
-      this.printed,
-    );
-    bench.querySelector(".exercise-keys").textContent =
-      "Ctrl+Enter runs. Tab indents; Escape, then Tab, leaves the editor.";
-    this.tools.append(
-      button("Run", () => this.ask("run"), { class: "python" }),
-    );
-    return bench;
   }
 
   flip() {
@@ -561,6 +479,7 @@ function begin() {
     const script = box.querySelector("script.exercise-data");
     const data = JSON.parse(script.textContent);
     exercises.set(data.id, new KINDS[data.kind](box, data));
+    box.dataset.ready = "";
   }
   store.watch((id) => exercises.get(id)?.refresh());
   const page = document.querySelector(".exercise-progress");

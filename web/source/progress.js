@@ -1,6 +1,6 @@
 // The page that shows how far the reader is, and takes it elsewhere.
 
-import { button, element } from "./elements.js";
+import { element } from "./elements.js";
 import * as store from "./store.js";
 
 const FORMAT = 1;
@@ -17,32 +17,19 @@ export function showProgress(place) {
       return [id, mark];
     }),
   );
-  const sum = element("p", { class: "progress-sum" });
-  const meter = element("progress", {
-    max: all.length,
-    "aria-label": "Exercises done",
-  });
-  const next = element("p", { class: "progress-next" });
-  const said = element("p", { role: "status" });
-  const file = element("input", {
-    type: "file",
-    accept: ".json,application/json",
-    id: "progress-file",
-    hidden: true,
-  });
-  place.append(
-    sum,
-    meter,
-    next,
-    element(
-      "p",
-      { class: "exercise-tools" },
-      button("Save to a file", () => save(all, said)),
-      button("Load from a file", () => file.click()),
-      file,
-    ),
-    said,
-  );
+  const [sum, meter, next, said, file] = [
+    ".progress-sum",
+    "progress",
+    ".progress-next",
+    "[role=status]",
+    "input[type=file]",
+  ].map((part) => place.querySelector(part));
+  const on = (name, action) =>
+    place
+      .querySelector(`[data-does="${name}"]`)
+      .addEventListener("click", action);
+  on("save", () => save(all, said));
+  on("load", () => file.click());
   if (!store.lasts()) {
     said.textContent =
       "This browser does not keep what you write here; save it to a file.";
@@ -88,6 +75,7 @@ export function showProgress(place) {
   }
 
   show();
+  place.dataset.ready = "";
   store.watch(show);
   // The reader may come back with the browser's button.
   window.addEventListener("pageshow", show);
