@@ -106,7 +106,12 @@ def _tools(*buttons: str) -> str:
 
 
 def _button(
-    does: str, text: str, classes: str = "", *, says: str = "", hidden: bool = False
+    does: str,
+    text: str,
+    classes: str = "",
+    *,
+    says: str = "",
+    hidden: bool = False,
 ) -> str:
     attributes = f' class="{classes}"' if classes else ""
     attributes += f' aria-label="{says}"' if says else ""

@@ -84,15 +84,26 @@ def exercises_page(project: Project, label: Callable[[str, str], str]) -> str:
 def _summary(listed: list[dict[str, object]]) -> str:
     """Return what the page's script fills in, as high as it will be."""
     data = json.dumps(listed, ensure_ascii=False).replace("<", "\\u003c")
-    first = str(listed[0]["title"]) if listed else ""
-    none_done = f"0 of {len(listed)} exercises done"
+    minutes = sum(int(str(one["minutes"])) for one in listed)
+    sum_up = (
+        f"0 of {len(listed)} exercises done; about {minutes / 60:.0f} hours "
+        "are left."
+    )
+    begin = ""
+    if listed:
+        first = listed[0]
+        begin = (
+            f"Begin here: {first['title']} (difficulty {first['difficulty']} "
+            f"of 3, {first['minutes']} min)"
+        )
     return f"""\
-<div class="exercise-progress"><noscript><p>What you have done shows here with \
-JavaScript on. In a terminal: <code>nlp-dawn exercises list</code></p></noscript>
+<div class="exercise-progress">
+<noscript><p>What you have done shows here with JavaScript on. In a terminal:
+<code>nlp-dawn exercises list</code></p></noscript>
 <div class="live">
-<p class="progress-sum">{none_done}</p>
+<p class="progress-sum">{sum_up}</p>
 <progress max="{len(listed)}" value="0" aria-label="Exercises done"></progress>
-<p class="progress-next">Begin here: {escape(first)}</p>
+<p class="progress-next">{escape(begin)}</p>
 <p class="exercise-tools">
 <button type="button" data-does="save">Save to a file</button>
 <button type="button" data-does="load">Load from a file</button>

@@ -32,6 +32,7 @@ KEYS = [key for key in catalog.chapters() if PROJECT.is_written(key)]
 CHAPTERS = [f"book/{key}.html" for key in KEYS]
 ALL = [(key, e) for key in KEYS for e in catalog.exercises_of(key)]
 KL = "foundations/divergence", "kl_divergence"
+KL_PAGE = f"book/{KL[0]}.html"
 SWAPPED = """\
 def kl_divergence(p, q):
     return np.sum(q * np.log(q / p), axis=-1)
@@ -244,7 +245,7 @@ def test_without_javascript_the_exercise_is_complete(html, browser):
     box = box_of(tab, *KL)
     expect(box).to_contain_text("def kl_divergence(p, q):")
     assert "turn on JavaScript" in box.locator("noscript").inner_text()
-    assert box.locator("button").count() == 0
+    assert box.locator("button:visible, textarea:visible").count() == 0
     folds = box.locator("details")
     assert folds.count() == 4
     for fold in folds.all():
@@ -252,6 +253,9 @@ def test_without_javascript_the_exercise_is_complete(html, browser):
         assert fold.locator("p").first.is_visible()
     choices = box_of(tab, "foundations/divergence", "which_direction")
     assert choices.locator("ul.choices > li").count() == 4
+    expect(choices.locator("noscript pre")).to_contain_text("WHICH_DIRECTION = ...")
+    tab.goto((html / "book" / "exercises.html").as_uri())
+    expect(tab.locator(".exercise-progress .live")).to_be_hidden()
     context.close()
 
 
@@ -294,6 +298,31 @@ def test_the_editor_comes_when_the_reader_does(html, visit, address):
     colored = editor.locator(".tok-keyword").first
     assert colored.text_content() == "def"
     assert visit.wrong() == []
+
+
+def test_nothing_moves_when_the_editors_come(visit, address):
+    """What is below an exercise stays where it is, on a phone too."""
+    places = """async () => {
+      const seen = [];
+      for (const area of document.querySelectorAll("textarea")) {
+        area.scrollIntoView();
+        await new Promise(requestAnimationFrame);
+      }
+      const parts = document.querySelectorAll("h2, div.exercise, footer");
+      return [...parts].map(
+        (part) => Math.round(part.getBoundingClientRect().top + scrollY));
+    }"""
+    for width in (1280, 390):
+        visit.page.set_viewport_size({"width": width, "height": 844})
+        visit.page.route("**/editor.js", lambda route: route.abort())
+        visit.page.goto(f"{address}/{KL_PAGE}")
+        without = visit.page.evaluate(places)
+        visit.page.unroute("**/editor.js")
+        visit.page.goto(f"{address}/{KL_PAGE}")
+        visit.page.evaluate(places)
+        expect(visit.page.locator(".cm-content").last).to_be_attached()
+        assert visit.page.evaluate(places) == without
+        assert len(without) > 8
 
 
 def test_the_keyboard_gets_into_the_editor_and_out(visit, address):

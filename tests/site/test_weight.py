@@ -37,16 +37,12 @@ RECEIVED = """() => {
   return weight;
 }"""
 
-# Where the parts of the text begin, up to the first exercise: an exercise has
-# another height once it can be answered.
-PLACES = """() => document.fonts.ready.then(() => {
-  const parts = [...document.querySelectorAll(
-    "article h2, div.exercise, .exercise-progress, footer.bd-footer-content")];
-  const last = parts.findIndex((part) => part.tagName === "DIV");
-  return parts
-    .slice(0, last < 0 ? parts.length : last + 1)
-    .map((part) => Math.round(part.getBoundingClientRect().top + scrollY));
-})"""
+# Where the parts of the text begin that are seen.
+PLACES = """() => document.fonts.ready.then(() => [...document.querySelectorAll(
+    `article :is(h2, h3, table), nlp-dawn-figure, div.exercise,
+      div.exercise summary, footer.bd-footer-content`
+  )].filter((part) => part.checkVisibility())
+    .map((part) => Math.round(part.getBoundingClientRect().top + scrollY)))"""
 
 
 class Scripts:
@@ -87,7 +83,7 @@ def test_a_page_is_light_and_readable_before_its_scripts(
         weight = page.evaluate(RECEIVED)
         record_property("weight", weight)
         assert visit.wrong() == []
-        # Nothing below a figure moves when it wakes up.
+        # Nothing below a figure or an exercise moves when it wakes up.
         assert before in (None, page.evaluate(PLACES))
     assert 0 < weight["html"] <= weight["sum"] <= MOST
 
