@@ -3,19 +3,34 @@
 import contextlib
 import functools
 import os
+import re
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import pytest
 from playwright.sync_api import Browser, Page, Route, sync_playwright
 
+from nlp_dawn.site.project import Project
 from nlp_dawn.site.server import make_server
 
 ROOT = Path(__file__).parents[2]
 HTML = ROOT / "_build" / "html"
+DESK = {"width": 1280, "height": 900}
+CHAPTERS = [f"book/{chapter.key}.html" for chapter in Project(ROOT).written()]
+
+#: A form, the page that only forwards, and those without the book's scripts.
+WITHOUT_TEXT = {
+    "404.html",
+    "book/intro.html",
+    "offline.html",
+    "search.html",
+}
+
+Opened = TypeVar("Opened")
 
 
 @pytest.fixture(scope="session")
@@ -33,17 +48,52 @@ def html() -> Path:
 def pytest_collection_modifyitems(
     config: pytest.Config, items: list[pytest.Item]
 ) -> None:
-    """Keep tests that share a page in one process: it is run only once."""
-    if not config.pluginmanager.hasplugin("xdist"):
+    """Keep tests of a page together, in one process: it is opened once."""
+    groups = {item: _group(item) for item in items}
+    # The place of each group is that of its first test. (axe takes a page
+    # apart, so it comes last.)
+    places: dict[str, int] = {}
+    for group in groups.values():
+        places.setdefault(group, len(places))
+    items.sort(
+        key=lambda item: (
+            places[groups[item]],
+            item.name.startswith("test_axe_finds_nothing"),
+        )
+    )
+    if config.pluginmanager.hasplugin("xdist"):
+        for item in items:
+            item.add_marker(pytest.mark.xdist_group(groups[item]))
+
+
+def _group(item: pytest.Item) -> str:
+    """Return what tests that share something expensive have in common."""
+    shared = getattr(item, "callspec", None)
+    params = {} if shared is None else shared.params
+    page = next(
+        filter(None, map(params.get, ("built_page", "chapter_page", "page"))),
+        None,
+    )
+    chapter = params.get("chapter")
+    if item.path.stem in ("test_figures_live", "test_other_browsers"):
+        # One kernel; and two WebKits at a time wait for each other.
+        return item.path.stem
+    if "executed" in item.fixturenames:
+        return f"{chapter}.ipynb"
+    if chapter:
+        return f"book/{chapter}.html"
+    # (A group's name is read up to a bracket.)
+    return str(page or item.name).replace("]", "")
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Fail where pytest-xdist does not see the groups (with pytest 9.2)."""
+    if not getattr(session.config.option, "loadgroup", False):
         return
-    for item in items:
-        shared = getattr(item, "callspec", None)
-        params = {} if shared is None else shared.params
-        group = params.get("page") or params.get("chapter")
-        if item.path.stem in ("test_figures_live", "test_other_browsers"):
-            group = item.path.stem  # one kernel, one more browser
-        if group:
-            item.add_marker(pytest.mark.xdist_group(group))
+    for item in session.items:
+        mark = item.get_closest_marker("xdist_group")
+        if mark and not item.nodeid.endswith(f"@{mark.args[0]}"):
+            raise pytest.UsageError(f"{item.nodeid}: in no group of its page")
 
 
 def pytest_terminal_summary(
@@ -105,6 +155,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         )
         # Without a build there is one test, which says that.
         metafunc.parametrize("built_page", found or ["index.html"])
+    if "chapter_page" in metafunc.fixturenames:
+        metafunc.parametrize("chapter_page", CHAPTERS)
 
 
 @pytest.fixture(scope="session")
@@ -194,7 +246,7 @@ def visit(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Visit]:
 @pytest.fixture(scope="session")
 def new_visit(
     browser: Browser,
-) -> Callable[..., contextlib.AbstractContextManager[Visit]]:
+) -> Callable[..., AbstractContextManager[Visit]]:
     """Return what opens a page that several tests are to share."""
     return functools.partial(_new_visit, browser)
 
@@ -208,3 +260,169 @@ def address(html: Path) -> Iterator[str]:
         yield f"http://127.0.0.1:{server.server_address[1]}"
         server.shutdown()
         thread.join()
+
+
+class Shelf(Generic[Opened]):
+    """What was opened last, for the next test that asks for it."""
+
+    def __init__(
+        self, opened: Callable[[str], AbstractContextManager[Opened]]
+    ) -> None:
+        self._opened = opened
+        self._stack = contextlib.ExitStack()
+        self._kept: tuple[str, Opened] | None = None
+
+    def __enter__(self) -> "Shelf[Opened]":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def take(self, name: str) -> Opened:
+        """Return what has this name, opened anew only if it is not there."""
+        if self._kept is None or self._kept[0] != name:
+            self.close()
+            self._kept = name, self._stack.enter_context(self._opened(name))
+        return self._kept[1]
+
+    def close(self) -> None:
+        """Close what is there: the next test finds nothing."""
+        self._kept = None
+        self._stack.close()
+
+
+@dataclass
+class Toured(Visit):
+    """A page of the site over the server, and how it came.
+
+    `early` is what a reader had while all scripts were on their way, None
+    where a page has no text; `places` is where its parts were then and are
+    now; `weight` the bytes that were sent, by kind.
+    """
+
+    early: dict[str, Any] | None = None
+    places: tuple[list[int], list[int]] = ((), ())
+    weight: dict[str, int] = field(default_factory=dict)
+
+    @contextlib.contextmanager
+    def unfolded(self) -> Iterator[None]:
+        """Open all that is folded, for a while."""
+        self.page.evaluate(
+            """() => {
+              window.folded = [...document.querySelectorAll(
+                "details:not([open])")];
+              folded.forEach((fold) => { fold.open = true; });
+            }"""
+        )
+        yield
+        self.page.evaluate("folded.forEach((fold) => { fold.open = false; })")
+
+
+#: Compressed bytes that were received, by kind.
+RECEIVED = """() => {
+  const weight = {html: 0, css: 0, js: 0, rest: 0, font: 0};
+  const page = performance.getEntriesByType("navigation");
+  for (const entry of [...page, ...performance.getEntriesByType("resource")]) {
+    const ending = new URL(entry.name).pathname.split(".").pop();
+    const kind =
+      entry.entryType === "navigation" ? "html"
+      : ending === "woff2" ? "font"
+      : ending in weight ? ending : "rest";
+    weight[kind] += entry.encodedBodySize;
+  }
+  weight.sum = weight.html + weight.css + weight.js + weight.rest;
+  return weight;
+}"""
+
+#: Where the parts of the text begin that are seen.
+PLACES = """() => document.fonts.ready.then(() => [...document.querySelectorAll(
+    `article :is(h2, h3, table), nlp-dawn-figure, div.exercise,
+      div.exercise summary, footer.bd-footer-content`
+  )].filter((part) => part.checkVisibility())
+    .map((part) => Math.round(part.getBoundingClientRect().top + scrollY)))"""
+
+#: What a reader has of a page: whether it is painted, how wide its first
+#: formula is, and whether it waits for something.
+EARLY = """() => ({
+  painted: performance.getEntriesByName("first-contentful-paint").length > 0,
+  formula: document.querySelector("div.math .katex-html")
+    ?.getBoundingClientRect().width ?? null,
+  complete: document.readyState === "complete",
+})"""
+
+
+def _arrive(toured: Toured, address: str, has_text: bool) -> None:
+    """Open a page while its scripts are on their way; then let them come."""
+    page = toured.page
+    page.set_default_timeout(10_000)
+    waiting: list[Route] = []
+    hold = True
+
+    def arrive(route: Route) -> None:
+        if hold:
+            waiting.append(route)
+        else:
+            route.fallback()
+
+    page.route(re.compile(r"\.js(\?|$)"), arrive)
+    page.goto(address, wait_until="commit")
+    early: list[int] = []
+    if has_text:
+        page.locator("footer.bd-footer").wait_for(state="attached")
+        page.wait_for_function(f"({EARLY})().painted")
+        toured.early = {**page.evaluate(EARLY), "waiting": len(waiting)}
+        early = page.evaluate(PLACES)
+    hold = False
+    for route in waiting:
+        route.fallback()
+    page.wait_for_load_state("networkidle")
+    toured.weight = page.evaluate(RECEIVED)
+    toured.places = early, page.evaluate(PLACES) if has_text else []
+
+
+@pytest.fixture(scope="session")
+def tour(browser: Browser, address: str) -> Iterator[Shelf[Toured]]:
+    """Return the pages as a first visit to the server finds them."""
+
+    @contextlib.contextmanager
+    def first_visit(name: str) -> Iterator[Toured]:
+        with _new_visit(
+            browser, viewport=DESK, reduced_motion="reduce"
+        ) as visit:
+            toured = Toured(**vars(visit))
+            _arrive(toured, f"{address}/{name}", name not in WITHOUT_TEXT)
+            yield toured
+
+    with Shelf(first_visit) as shelf:
+        yield shelf
+
+
+@pytest.fixture
+def toured(request: pytest.FixtureRequest, tour: Shelf[Toured]) -> Toured:
+    """Return the test's page, on a desk, in the light, at its beginning."""
+    params = request.node.callspec.params
+    toured = tour.take(params.get("built_page") or params["chapter_page"])
+    toured.page.set_viewport_size(DESK)
+    toured.page.emulate_media(color_scheme="light")
+    return toured
+
+
+@pytest.fixture(scope="session")
+def without_scripts(browser: Browser) -> Iterator[Shelf[Page]]:
+    """Return the pages from their files, for a reader without JavaScript."""
+
+    @contextlib.contextmanager
+    def opened(name: str) -> Iterator[Page]:
+        settings = {"viewport": DESK, "java_script_enabled": False}
+        with _new_visit(browser, **settings) as visit:
+            visit.page.goto((HTML / name).as_uri())
+            yield visit.page
+
+    with Shelf(opened) as shelf:
+        yield shelf
+
+
+@pytest.fixture(scope="session")
+def new_shelf() -> type[Shelf[Any]]:
+    """Return what keeps a page for several tests."""
+    return Shelf

@@ -34,13 +34,13 @@ def notebook(path):
     return json.loads(path.read_text("utf-8"))
 
 
-def test_the_download_button_gives_the_notebook(html, visit, chapter, path):
-    visit.page.goto((html / "book" / f"{chapter}.html").as_uri())
-    button = visit.page.locator("a.btn-download-notebook-button")
+def test_the_download_button_gives_the_notebook(html, tour, chapter, path):
+    page = tour.take(f"book/{chapter}.html").page
+    button = page.locator("a.btn-download-notebook-button")
     target = button.get_attribute("href")
     here = html / "book" / chapter
     assert (here.parent / target).resolve() == path.resolve()
-    assert visit.page.locator("a.btn-download-source-button").count() == 0
+    assert page.locator("a.btn-download-source-button").count() == 0
 
 
 def test_it_is_a_valid_notebook_without_the_books_markup(notebook):

@@ -29,7 +29,6 @@ pytestmark = pytest.mark.browser
 
 PROJECT = Project(Path(__file__).parents[2])
 KEYS = [key for key in catalog.chapters() if PROJECT.is_written(key)]
-CHAPTERS = [f"book/{key}.html" for key in KEYS]
 ALL = [(key, e) for key in KEYS for e in catalog.exercises_of(key)]
 KL = "foundations/divergence", "kl_divergence"
 KL_PAGE = f"book/{KL[0]}.html"
@@ -91,14 +90,12 @@ def expected(result: Any) -> tuple[str, str]:
 # -- Without Python
 
 
-@pytest.mark.parametrize("page", CHAPTERS)
-def test_a_prediction_is_explained_as_in_the_notebook(html, visit, page):
-    visit.open(html / page)
-    key = page.removeprefix("book/").removesuffix(".html")
+def test_a_prediction_is_explained_as_in_the_notebook(toured, chapter_page):
+    key = chapter_page.removeprefix("book/").removesuffix(".html")
     for exercise in catalog.exercises_of(key):
         if not isinstance(exercise, Predict):
             continue
-        box = box_of(visit.page, key, exercise.name)
+        box = box_of(toured.page, key, exercise.name)
         shown = box.evaluate(
             """box => [...box.querySelectorAll("input")].map(input => {
               input.click();
@@ -122,18 +119,16 @@ def test_a_prediction_is_explained_as_in_the_notebook(html, visit, page):
             assert before == 0
             others = len(exercise.lettered) - 1
             assert explained == (others if letter == exercise.correct else 0)
-    assert visit.wrong() == []
+    assert toured.wrong() == []
 
 
-@pytest.mark.parametrize("page", CHAPTERS)
-def test_a_number_is_judged_as_in_the_notebook(html, visit, page):
-    visit.open(html / page)
-    key = page.removeprefix("book/").removesuffix(".html")
+def test_a_number_is_judged_as_in_the_notebook(toured, chapter_page):
+    key = chapter_page.removeprefix("book/").removesuffix(".html")
     for exercise in catalog.exercises_of(key):
         if not isinstance(exercise, FindNumber):
             continue
         numbers = _numbers_to_try(exercise)
-        shown = box_of(visit.page, key, exercise.name).evaluate(
+        shown = box_of(toured.page, key, exercise.name).evaluate(
             """(box, numbers) => numbers.map(number => {
               const input = box.querySelector(".exercise-number input");
               input.value = number;
@@ -153,7 +148,7 @@ def test_a_number_is_judged_as_in_the_notebook(html, visit, page):
             assert (status, message) == expected(
                 verdict(exercise, source, 0)
             ), number
-    assert visit.wrong() == []
+    assert toured.wrong() == []
 
 
 def _numbers_to_try(exercise: FindNumber) -> list[str]:
@@ -253,7 +248,9 @@ def test_without_javascript_the_exercise_is_complete(html, browser):
         assert fold.locator("p").first.is_visible()
     choices = box_of(tab, "foundations/divergence", "which_direction")
     assert choices.locator("ul.choices > li").count() == 4
-    expect(choices.locator("noscript pre")).to_contain_text("WHICH_DIRECTION = ...")
+    expect(choices.locator("noscript pre")).to_contain_text(
+        "WHICH_DIRECTION = ..."
+    )
     tab.goto((html / "book" / "exercises.html").as_uri())
     expect(tab.locator(".exercise-progress .live")).to_be_hidden()
     context.close()

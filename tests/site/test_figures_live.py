@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import runpy
 import socket
 import subprocess
@@ -135,6 +136,9 @@ def outputs(browser: Browser, lab: str) -> Iterator[list[Locator]]:
     page.goto(f"{lab}/lab/tree/figures.ipynb")
     cells = page.locator(".jp-NotebookPanel .jp-CodeCell")
     expect(cells).to_have_count(4, timeout=START * 1000)
+    # What is asked of a kernel that is not there yet is forgotten.
+    idle = page.get_by_text(re.compile(r"ipykernel\) \| Idle"))
+    expect(idle).to_be_visible(timeout=START * 1000)
     page.get_by_text("Run", exact=True).first.click()
     page.get_by_text("Run All Cells", exact=True).first.click()
     found = [cells.nth(k).locator(".jp-OutputArea") for k in (1, 2, 3)]

@@ -124,59 +124,43 @@ def _found(visit: Any, anchor: str) -> Locator:
     return figure
 
 
-class Shelf:
-    """The page that was opened last, for the next test that asks for it."""
+class Figures:
+    """A page of figures, which several tests share."""
 
-    def __init__(self, new_visit: Any, demonstration_page: Path) -> None:
-        self._new_visit = new_visit
-        self._demonstration = demonstration_page
-        self._key: tuple[str, bool] | None = None
-        self._stack = contextlib.ExitStack()
-        self.visit: Any
+    def __init__(self, visit: Any) -> None:
+        self.visit = visit
+        visit.page.evaluate(
+            """document.querySelectorAll("nlp-dawn-figure").forEach(
+                figure => { figure.first = { ...figure.state }; })"""
+        )
 
-    def figure(
-        self, page: str, anchor: str, *, scripts: bool = True
-    ) -> Locator:
+    def as_first_seen(self, anchor: str) -> Locator:
         """Return a figure as a reader first sees it."""
-        if (page, scripts) != self._key:
-            self.close()
-            self.visit = self._stack.enter_context(
-                self._new_visit(viewport=DESK, java_script_enabled=scripts)
-            )
-            demonstration = page == DEMONSTRATION
-            _open(
-                self.visit,
-                self._demonstration if demonstration else HTML / page,
-            )
-            self._key = (page, scripts)
-            if scripts:
-                self.visit.page.evaluate(
-                    """document.querySelectorAll("nlp-dawn-figure").forEach(
-                        figure => { figure.first = { ...figure.state }; })"""
-                )
-        self.visit.page.set_viewport_size(DESK)
         figure = _found(self.visit, anchor)
-        if scripts:
-            figure.evaluate("figure => figure.show(figure.first)")
-            theme = "document.documentElement.dataset.theme = 'light'"
-            self.visit.page.evaluate(theme)
+        figure.evaluate("figure => figure.show(figure.first)")
         return figure
 
-    def close(self) -> None:
-        """Close the page."""
-        self._key = None
-        self._stack.close()
 
-
-@pytest.fixture(scope="module")
-def shelf(new_visit: Any, demonstration_page: Path) -> Iterator[Shelf]:
-    """Return figures on pages that several tests share.
+@pytest.fixture(scope="session")
+def shelf(
+    new_visit: Any, new_shelf: Any, demonstration_page: Path
+) -> Iterator[Any]:
+    """Return pages of figures, opened from their files with no network.
 
     A chapter takes a second to open; all its figures are looked at there.
     """
-    shelf = Shelf(new_visit, demonstration_page)
-    yield shelf
-    shelf.close()
+
+    @contextlib.contextmanager
+    def opened(page: str) -> Iterator[Figures]:
+        # The theme's sidebar would slide in and push the text for a moment.
+        settings = {"viewport": DESK, "reduced_motion": "reduce"}
+        with new_visit(**settings) as visit:
+            demonstration = page == DEMONSTRATION
+            _open(visit, demonstration_page if demonstration else HTML / page)
+            yield Figures(visit)
+
+    with new_shelf(opened) as shelf:
+        yield shelf
 
 
 def test_the_book_is_built_and_has_figures(html: Path) -> None:
@@ -185,78 +169,107 @@ def test_the_book_is_built_and_has_figures(html: Path) -> None:
     assert len(figures_of_the_book()) >= 2
 
 
-@every_figure
+# What a reader without scripts has of every figure of a page.
+UNSCRIPTED = """() => [...document.querySelectorAll("nlp-dawn-figure")].map(
+    (figure) => {
+        const sentence = figure.querySelector(".sentence");
+        const controls = [...figure.querySelectorAll(".control input")];
+        return {
+            id: figure.id,
+            pictures: [...figure.querySelectorAll(".panel svg")].map((one) => {
+                const box = one.getBoundingClientRect();
+                return [box.width, box.height];
+            }),
+            sentence: sentence.querySelector("p").innerText,
+            ghost: getComputedStyle(sentence, "::after").visibility,
+            controls: controls.length,
+            dead: controls.filter((one) => one.checkVisibility(
+                { visibilityProperty: true })).length,
+            shown: figure.querySelector("noscript").innerText,
+        };
+    })"""
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_without_javascript_the_first_state_is_there_and_nothing_is_dead(
-    shelf, page, anchor
+    without_scripts, demonstration_page, page
 ):
-    figure = shelf.figure(page, anchor, scripts=False)
-    pictures = figure.locator(".panel svg")
-    assert pictures.count() >= 1
-    for picture in pictures.all():
-        box = picture.bounding_box()
-        assert box["width"] > 100
-        assert box["height"] > 50
-    sentence = figure.locator(".sentence")
-    assert len(sentence.locator("p").inner_text()) > 10
-    # What keeps the place of the longest sentence is not seen.
-    ghost = "e => getComputedStyle(e, '::after').visibility"
-    assert sentence.evaluate(ghost) == "hidden"
-    assert figure.locator(".control input").count() >= 1
-    for control in figure.locator(".control input").all():
-        assert not control.is_visible()
-    assert "Shown: " in figure.locator("noscript").inner_text()
+    path = demonstration_page if page == DEMONSTRATION else page
+    found = without_scripts.take(str(path)).evaluate(UNSCRIPTED)
+    assert [one["id"] for one in found] == [a for p, a in FIGURES if p == page]
+    for one in found:
+        assert len(one["pictures"]) >= 1
+        assert all(w > 100 and h > 50 for w, h in one["pictures"]), one["id"]
+        assert len(one["sentence"]) > 10
+        # What keeps the place of the longest sentence is not seen.
+        assert one["ghost"] == "hidden"
+        assert one["controls"] >= 1
+        assert one["dead"] == 0, one["id"]
+        assert "Shown: " in one["shown"]
+
+
+# What a reader, or a screen reader, gets: at any time, and after every frame.
+# Of the pictures only which ones they are.
+WATCHED = """figure => {
+    const pictures = [];
+    const which = (text) => {
+        if (!pictures.includes(text)) pictures.push(text);
+        return pictures.indexOf(text);
+    };
+    const all = (selector, read) =>
+        [...figure.querySelectorAll(selector)].map(read);
+    figure.sight = () => ({
+        pictures: which(all(".panel", (panel) => panel.innerHTML).join("")),
+        sentence: figure.querySelector("[aria-live]").textContent,
+        values: all(".value", (value) => value.textContent),
+        spoken: all("input[type=range]",
+            (input) => input.getAttribute("aria-valuetext")),
+        height: Math.round(figure.getBoundingClientRect().height),
+        indices: figure.indices,
+    });
+    figure.sights = [];
+    figure.addEventListener("nlp-dawn-painted", ({ detail }) => {
+        const { milliseconds } = detail;
+        figure.sights.push({ ...figure.sight(), milliseconds });
+        figure.changed?.();
+    });
+    // The sight after so many others.
+    figure.after = (number) => new Promise((resolve, reject) => {
+        const late = () => reject(new Error("no frame followed the key"));
+        const timer = setTimeout(late, 10_000);
+        figure.changed = () => {
+            if (figure.sights.length <= number) return;
+            clearTimeout(timer);
+            resolve(figure.sights[number]);
+        };
+        figure.changed();
+    });
+}"""
 
 
 class Hand:
     """The reader's hand on the keyboard, and an eye on the figure."""
 
     def __init__(self, figure: Locator) -> None:
-        self.figure = figure
+        self.figure = figure.element_handle()
         self.keyboard = figure.page.keyboard
-        figure.evaluate(
-            """figure => {
-                figure.painted = [];
-                figure.addEventListener("nlp-dawn-painted", (event) =>
-                    figure.painted.push(event.detail));
-            }"""
-        )
+        self.latencies: list[float] = []
+        figure.evaluate(WATCHED)
 
-    def press(self, key: str) -> None:
-        """Press a key that moves a control; wait until that is painted."""
-        before = self.figure.evaluate("figure => figure.painted.length")
-        state = self.figure.evaluate("figure => JSON.stringify(figure.state)")
+    def press(self, key: str) -> dict[str, Any]:
+        """Press a key that moves a control; return what follows its frame."""
         self.keyboard.press(key)
-        self.figure.page.wait_for_function(
-            """([figure, before, state]) =>
-                figure.painted.length > before
-                && JSON.stringify(figure.state) !== state""",
-            arg=[self.figure.element_handle(), before, state],
-            timeout=10_000,
-        )
-
-    def sight(self) -> dict[str, Any]:
-        """Return what a reader, or a screen reader, gets."""
         seen: dict[str, Any] = self.figure.evaluate(
-            """figure => ({
-                pictures: [...figure.querySelectorAll(".panel")].map(
-                    (panel) => panel.innerHTML).join(""),
-                sentence: figure.querySelector("[aria-live]").textContent,
-                values: [...figure.querySelectorAll(".value")].map(
-                    (value) => value.textContent),
-                spoken: [...figure.querySelectorAll("input[type=range]")].map(
-                    (input) => input.getAttribute("aria-valuetext")),
-                height: Math.round(figure.getBoundingClientRect().height),
-                indices: figure.indices,
-            })"""
+            "(figure, number) => figure.after(number)", len(self.latencies)
         )
+        #: From the input to its painted frame
+        self.latencies.append(seen["milliseconds"])
         return seen
 
-    def latencies(self) -> list[float]:
-        """Return the milliseconds from every input to its painted frame."""
-        found: list[float] = self.figure.evaluate(
-            "figure => figure.painted.map((detail) => detail.milliseconds)"
-        )
-        return found
+    def sight(self) -> dict[str, Any]:
+        """Return what there is to be seen now."""
+        seen: dict[str, Any] = self.figure.evaluate("figure => figure.sight()")
+        return seen
 
 
 def keys(kind: str, page: str, last: int) -> list[str]:
@@ -275,7 +288,8 @@ def keys(kind: str, page: str, last: int) -> list[str]:
 def test_the_keyboard_moves_every_control_and_a_frame_follows(
     shelf, page, anchor, record_property
 ):
-    figure = shelf.figure(page, anchor)
+    figures = shelf.take(page)
+    figure = figures.as_first_seen(anchor)
     hand = Hand(figure)
     texts = figure.evaluate(
         """figure => JSON.parse(
@@ -294,8 +308,8 @@ def test_the_keyboard_moves_every_control_and_a_frame_follows(
             at = sights[-1]["indices"][k]
             if (key == "End" and at == last) or (key == "Home" and at == 0):
                 continue
-            hand.press(key)
-            sights.append(hand.sight())
+            sights.append(hand.press(key))
+            assert sights[-1]["indices"][k] != at, key
             assert sights[-1]["values"] == sights[-1]["spoken"]
         indices = [sight["indices"][k] for sight in sights]
         assert len(set(indices)) > 1
@@ -312,8 +326,8 @@ def test_the_keyboard_moves_every_control_and_a_frame_follows(
         heights |= {sight["height"] for sight in sights}
     # Nothing below the figure moves.
     assert max(heights) - min(heights) <= 1
-    assert shelf.visit.wrong() == []
-    first, *later = hand.latencies()
+    assert figures.visit.wrong() == []
+    first, *later = hand.latencies
     p50 = statistics.median(later or [first])
     p95 = sorted(later or [first])[int(0.95 * (len(later) - 1))]
     record_property(
@@ -374,7 +388,7 @@ def rows(table: Table) -> list[list[str]]:
 @every_figure
 def test_the_program_copied_says_what_the_figure_says(shelf, page, anchor):
     """Run anew, the page's code says the same of at least 20 states."""
-    figure = shelf.figure(page, anchor)
+    figure = shelf.take(page).as_first_seen(anchor)
     grid = figure.evaluate("figure => figure.grid")
     states = some_states(grid)
     number = math.prod(len(values) for values in grid.values())
@@ -477,10 +491,9 @@ def contrast(one: str, other: str) -> float:
 @pytest.mark.parametrize("page", PAGES)
 def test_figures_are_legible_in_both_themes_and_on_a_phone(shelf, page):
     anchors = [anchor for name, anchor in FIGURES if name == page]
-    figures = {anchor: shelf.figure(page, anchor) for anchor in anchors}
-    visit = shelf.visit
-    # The theme's sidebar would slide in and push the text for a moment.
-    visit.page.emulate_media(reduced_motion="reduce")
+    opened = shelf.take(page)
+    figures = {anchor: opened.as_first_seen(anchor) for anchor in anchors}
+    visit = opened.visit
     wrong = []
     # Laying a chapter out anew takes half a second: all its figures at once.
     for theme, screen in itertools.product(("light", "dark"), (DESK, PHONE)):
@@ -502,6 +515,8 @@ def test_figures_are_legible_in_both_themes_and_on_a_phone(shelf, page):
                 name = f"{anchor}-{theme}-{screen['width']}.png"
                 Path(folder).mkdir(parents=True, exist_ok=True)
                 figure.screenshot(path=Path(folder) / name)
+    visit.page.set_viewport_size(DESK)
+    visit.page.evaluate("document.documentElement.dataset.theme = 'light'")
     assert wrong == []
 
 
@@ -554,7 +569,7 @@ def test_the_mouse_moves_a_control_too(open_figure):
     box = slider.bounding_box()
     slider.click(position={"x": box["width"] * 0.1, "y": box["height"] / 2})
     figure.page.wait_for_function(
-        "figure => figure.painted.length >= 2", arg=figure.element_handle()
+        "figure => figure.sights.length >= 2", arg=figure.element_handle()
     )
     after = hand.sight()
     assert after["indices"] == [1, 1]

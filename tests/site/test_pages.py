@@ -14,65 +14,55 @@ from nlp_dawn.site.project import Project
 pytestmark = pytest.mark.browser
 
 ROOT = Path(__file__).parents[2]
-PHONE = {"viewport": {"width": 390, "height": 844}}
+PHONE = {"width": 390, "height": 844}
 CHAPTERS = [f"book/{chapter.key}.html" for chapter in Project(ROOT).written()]
 
 
-def test_a_page_asks_nobody_else_and_has_no_error(html, visit, built_page):
-    visit.open(html / built_page)
-    visit.page.wait_for_load_state("networkidle")
-    assert visit.wrong() == []
+def test_a_page_asks_nobody_else_and_has_no_error(toured, built_page):
+    assert toured.wrong() == []
 
 
-@pytest.mark.parametrize("visit", [PHONE], ids=["phone"], indirect=True)
-def test_a_page_is_no_wider_than_a_phone(html, visit, built_page):
-    visit.open(html / built_page)
-    # Nothing is folded for this reader.
-    visit.page.evaluate(
-        "document.querySelectorAll('details').forEach(d => d.open = true)"
+def test_a_page_is_no_wider_than_a_phone(toured, built_page):
+    toured.page.set_viewport_size(PHONE)
+    with toured.unfolded():
+        for scheme in ("light", "dark"):
+            toured.page.emulate_media(color_scheme=scheme)
+            assert toured.overflow() <= 0, scheme
+
+
+def test_formulas_are_readable_without_javascript(
+    html, without_scripts, chapter_page
+):
+    formulas = without_scripts.take(chapter_page).locator(
+        "div.math .katex-html"
     )
-    for scheme in ("light", "dark"):
-        visit.page.emulate_media(color_scheme=scheme)
-        assert visit.overflow() <= 0, scheme
-
-
-@pytest.mark.parametrize(
-    "visit", [{"java_script_enabled": False}], ids=["no script"], indirect=True
-)
-@pytest.mark.parametrize("page", CHAPTERS)
-def test_formulas_are_readable_without_javascript(html, visit, page):
-    visit.open(html / page)
-    formulas = visit.page.locator("div.math .katex-html")
     assert formulas.count() > 3
     first = formulas.first.bounding_box()
     assert first is not None
     assert first["width"] > 50
     assert "\\" not in formulas.first.inner_text()
-    source = (html / page).read_text("utf-8")
+    source = (html / chapter_page).read_text("utf-8")
     assert "katex-error" not in source
     assert not re.search(r"<span class=\"math[^>]*>\\\(", source)
 
 
-@pytest.mark.parametrize("page", CHAPTERS)
-def test_formulas_are_set_in_their_own_font(html, visit, page):
-    visit.open(html / page)
-    loaded = visit.page.evaluate(
+def test_formulas_are_set_in_their_own_font(toured, chapter_page):
+    loaded = toured.page.evaluate(
         "document.fonts.ready.then(fonts => [...fonts]"
         ".filter(f => f.status == 'loaded').map(f => f.family))"
     )
     assert any("KaTeX_Main" in family for family in loaded)
 
 
-@pytest.mark.parametrize("page", CHAPTERS)
-def test_an_exercise_unfolds_hint_by_hint(html, visit, page):
-    visit.open(html / page)
-    box = visit.page.locator("div.exercise").first
+def test_an_exercise_unfolds_hint_by_hint(toured, chapter_page):
+    box = toured.page.locator("div.exercise").first
     folds = box.locator("details.fold")
     assert folds.count() == 4
     assert not folds.nth(0).locator("p").first.is_visible()
     folds.nth(0).locator("summary").click()
     assert folds.nth(0).locator("p").first.is_visible()
     assert not folds.nth(3).locator("p").first.is_visible()
+    folds.nth(0).locator("summary").click()
 
 
 def test_a_chapter_has_its_number_though_others_are_unwritten(html, visit):
