@@ -56,6 +56,8 @@ function replace(area, { submit }) {
           autocapitalize: "off",
           autocorrect: "off",
           spellcheck: "false",
+          // It can be reached in any case; this says so to whoever asks.
+          tabindex: "0",
         }),
         EditorView.updateListener.of((update) => {
           if (update.docChanged) {
