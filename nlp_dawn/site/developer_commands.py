@@ -41,16 +41,13 @@ def run_tests(arguments: argparse.Namespace) -> int:
         where = [] if _names_paths(arguments.rest, root) else ["tests/site"]
     else:
         where = ["--ignore=tests/site"]
+    workers = _workers(arguments)
+    # One thread each where there is a process for every processor.
+    threads = {"OMP_NUM_THREADS": "1"} if workers else {}
     return subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pytest",
-            *where,
-            *_workers(arguments),
-            *arguments.rest,
-        ],
+        [sys.executable, "-m", "pytest", *where, *workers, *arguments.rest],
         cwd=root,
+        env={**threads, **os.environ},
         check=False,
     ).returncode
 

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 import pytest
 from playwright.sync_api import Locator
+from threadpoolctl import threadpool_limits
 
 from nlp_dawn.figures.drawing import as_prose
 from nlp_dawn.figures.numbers import Table, read
@@ -371,6 +372,8 @@ class Program:
         said = io.StringIO()
         with (
             warnings.catch_warnings(),
+            # As when the page was built: other sums have other last digits.
+            threadpool_limits(1),
             contextlib.redirect_stdout(said),
             plt.rc_context({"backend": "agg"}),
         ):
