@@ -351,6 +351,11 @@ EARLY = """() => ({
 })"""
 
 
+#: What the page asks for by itself has come, and two frames are painted.
+AT_REST = """document.fonts.ready.then(() => new Promise((done) =>
+  requestAnimationFrame(() => requestAnimationFrame(done)))).then(() => {})"""
+
+
 def _arrive(toured: Toured, address: str, has_text: bool) -> None:
     """Open a page while its scripts are on their way; then let them come."""
     page = toured.page
@@ -375,7 +380,9 @@ def _arrive(toured: Toured, address: str, has_text: bool) -> None:
     hold = False
     for route in waiting:
         route.fallback()
-    page.wait_for_load_state("networkidle")
+    # (A page without text may lead to another one.)
+    page.wait_for_load_state("load" if has_text else "networkidle")
+    page.evaluate(AT_REST)
     toured.weight = page.evaluate(RECEIVED)
     toured.places = early, page.evaluate(PLACES) if has_text else []
 

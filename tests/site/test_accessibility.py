@@ -34,11 +34,12 @@ DARK_AND_NARROW = {
     ],
 }
 
-# What a page holds a thousand times is examined once in each of its colours:
-# a token of code is a span of a class. A formula's glyphs, which are hidden
-# from listeners, have the colour of the text around it (see below); its MathML
-# axe takes for a picture; and a figure's panels are one picture with a name,
-# whose texts test_figures_static.py looks at.
+# What a page holds a thousand times is examined once in each of its colours: a
+# piece of text, as a token of code or a name in a signature, is a span of a
+# class. A formula's glyphs, which are hidden from listeners, have the colour of
+# the text around it (see below); its MathML axe takes for a picture; and a
+# figure's panels are one picture with a name, whose texts
+# test_figures_static.py looks at.
 THIN_OUT = """() => {
   for (const fold of document.querySelectorAll("details")) fold.open = true;
   for (const glyphs of document.querySelectorAll(".katex-html")) {
@@ -51,17 +52,21 @@ THIN_OUT = """() => {
     drawing.replaceChildren();
   }
   // Read first, then write: in turns, every read lays the page out anew.
+  const ground = (element) => {
+    const color = getComputedStyle(element).backgroundColor;
+    const next = element.parentElement;
+    return next && color === "rgba(0, 0, 0, 0)" ? ground(next) : color;
+  };
   const seen = new Set();
   const repeated = [];
-  for (const code of document.querySelectorAll(".highlight pre")) {
-    const ground = getComputedStyle(code).backgroundColor;
-    for (const token of code.querySelectorAll("span[class]:not(:has(*))")) {
-      const kind = [ground, getComputedStyle(token).color, token.className];
-      if (seen.has(kind.join())) repeated.push(token);
-      else seen.add(kind.join());
-    }
+  for (const piece of document.querySelectorAll(
+    "article span[class]:not(:has(*), a *, [role], [tabindex], [lang])")) {
+    const { color, fontSize } = getComputedStyle(piece);
+    const kind = [piece.className, color, ground(piece), fontSize].join();
+    if (seen.has(kind)) repeated.push(piece);
+    else seen.add(kind);
   }
-  for (const token of repeated) token.replaceWith(token.textContent);
+  for (const piece of repeated) piece.replaceWith(piece.textContent);
 }"""
 
 # axe takes MathML for a picture and passes its text over, so a heading that
