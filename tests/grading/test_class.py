@@ -374,7 +374,7 @@ def test_interrupted_and_started_again_it_goes_on(submissions, tmp_path):
                     break
             time.sleep(0.1)
         process.send_signal(signal.SIGINT)
-        printed, complaint = process.communicate(timeout=30)
+        printed, complaint = process.communicate(timeout=120)
     assert process.returncode == 130, complaint
     assert complaint == ""
     assert "Interrupted. What is graded is kept" in printed

@@ -67,23 +67,20 @@ def pytest_collection_modifyitems(
 
 
 def _group(item: pytest.Item) -> str:
-    """Return what tests that share something expensive have in common."""
-    shared = getattr(item, "callspec", None)
-    params = {} if shared is None else shared.params
-    page = next(
-        filter(None, map(params.get, ("built_page", "chapter_page", "page"))),
-        None,
-    )
-    chapter = params.get("chapter")
-    if item.path.stem in ("test_figures_live", "test_other_browsers"):
-        # One kernel; and two WebKits at a time wait for each other.
-        return item.path.stem
+    """Return what tests that share something expensive have in common.
+
+    That is a page, a notebook that is run, or what their file opens once.
+    """
+    file = item.path.stem
+    params = item.callspec.params if hasattr(item, "callspec") else {}
+    if file == "test_other_browsers":
+        return file  # two WebKits at a time wait for each other
     if "executed" in item.fixturenames:
-        return f"{chapter}.ipynb"
-    if chapter:
-        return f"book/{chapter}.html"
-    # (A group's name is read up to a bracket.)
-    return str(page or item.name).replace("]", "")
+        return f"{params['chapter']}.ipynb"
+    if "chapter" in params:
+        return f"book/{params['chapter']}.html"
+    names = ("built_page", "chapter_page", "page")
+    return str(next(filter(None, map(params.get, names)), file))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

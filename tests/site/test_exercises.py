@@ -5,6 +5,7 @@ names a folder with it. Up to the request for it, everything is tested.
 """
 
 import contextlib
+import json
 import os
 import time
 from collections.abc import Iterator
@@ -505,6 +506,40 @@ def test_progress_travels_in_a_file(visit, new_visit, address, tmp_path):
         page.goto(f"{address}/{place(*KL)}")
         assert written(box_of(page, *KL)) == RIGHT
         assert other.wrong() == []
+
+
+def test_what_is_done_stays_done_whichever_answer_is_newer(
+    visit, address, tmp_path
+):
+    there, page = f"{address}/book/exercises.html", visit.page
+    key, exercise = ALL[0]
+    sum_up = page.locator(".exercise-progress")
+
+    def load(done: str | None, changed: str) -> None:
+        entry = {"answer": "a", "changed": changed}
+        if done:
+            entry["done"] = done
+        saved = tmp_path / "saved.json"
+        named = {f"{key}:{exercise.name}": entry}
+        saved.write_text(json.dumps({"format": 1, "exercises": named}))
+        page.goto(there)
+        page.locator("input[type=file]").set_input_files(saved)
+
+    page.goto(f"{address}/{place(key, exercise.name)}")
+    box_of(page, key, exercise.name).locator("input[value=b]").check()
+    # Done elsewhere, before something else was chosen here
+    load("2020-01-01T00:00:00Z", "2020-01-01T00:00:00Z")
+    expect(sum_up).to_contain_text("1 left as they are")
+    expect(sum_up).to_contain_text("1 of ")
+    # Done here, and another answer was chosen elsewhere later
+    load(None, "2999-01-01T00:00:00Z")
+    expect(sum_up).to_contain_text("1 taken from saved.json")
+    expect(sum_up).to_contain_text("1 of ")
+    page.goto(f"{address}/{place(key, exercise.name)}")
+    box = box_of(page, key, exercise.name)
+    assert box.locator("input[value=a]").is_checked()
+    assert "✓ done" in box.locator(".exercise-title").inner_text()
+    assert visit.wrong() == []
 
 
 @pytest.mark.parametrize(

@@ -309,7 +309,8 @@ def webkit(folder: Path) -> Iterator[Driver]:
     browser = next(Path("/usr/lib").glob(f"*/{MINI_BROWSER}"), None)
     assert browser is not None, "WebKit has a driver and no browser"
     with screen(folder) as environment:
-        # Now and then driver and browser wait for each other, for ever.
+        # Beside another WebKit on the machine, a driver and its browser wait
+        # for each other, for ever.
         for last in (False, False, True):
             port = free_port()
             with process(program, f"--port={port}", env=environment) as started:
@@ -412,7 +413,7 @@ def watched(
 def driver_of(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Callable[[Browser], Driver]]:
-    """Return what starts a browser: once, for a second WebKit never answers."""
+    """Return what starts a browser, once: two WebKits wait for each other."""
     with contextlib.ExitStack() as running:
 
         @functools.cache
@@ -586,5 +587,5 @@ def test_in_other_browsers(
     try:
         check(driver_of(start), f"{watched}/{page}", chromium_page)
     except TimeoutError:
-        # Seen now and then on two cores, and whatever is asked of it.
+        # Somebody else's WebKit runs on this machine.
         pytest.skip("the driver of WebKit does not answer")
