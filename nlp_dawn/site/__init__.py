@@ -137,8 +137,8 @@ def _prepare(app: "Sphinx", config: "Config") -> None:
     paths = [str(root), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
     os.environ["IPYTHONDIR"] = str(_own_profile(Path(app.doctreedir)))
-    # As many pages run as there are processors, and a sum has the same last
-    # digits on all of them.
+    # One thread a page: as many pages run as there are processors, and the last
+    # digits of a sum do not depend on their number.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
     if config.nlp_dawn_only:

@@ -146,7 +146,7 @@ class Code {
   // it is loaded.
   constructor(area, { text, changed, submit }) {
     this.area = area;
-    this.first = area.value; // what the page has there
+    this.first = area.defaultValue; // a reload may keep what was typed
     this.submit = submit;
     if (text !== undefined) this.value = text;
     area.addEventListener("input", () => {
