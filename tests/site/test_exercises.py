@@ -625,7 +625,9 @@ def test_where_numpy_is_not_the_page_asks_the_named_hosts_and_says_so(
 
 
 def test_loading_can_be_stopped(visit, address):
-    visit.page.context.route("**/pyodide.asm.wasm", lambda route: None)
+    # Neither comes: nor is the loading ended by a wheel that nobody has.
+    for file in ("**/pyodide.asm.wasm", "**/*.whl"):
+        visit.page.context.route(file, lambda route: None)
     visit.page.goto(f"{address}/{place(*KL)}")
     box = box_of(visit.page, *KL)
     press(box, "Check")
