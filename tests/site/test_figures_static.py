@@ -231,6 +231,7 @@ WATCHED = """figure => {
     figure.sights = [];
     figure.addEventListener("nlp-dawn-painted", ({ detail }) => {
         const { milliseconds } = detail;
+        if (milliseconds === null) return; // not by the reader's hand
         figure.sights.push({ ...figure.sight(), milliseconds });
         figure.changed?.();
     });
