@@ -25,7 +25,6 @@ hypothesis.settings.load_profile("nlp_dawn")
 # Why a test may be left out even in CI; every other reason is a failure there.
 SKIPPED_IN_CI = (
     "NLP_DAWN_DATA is not set",
-    "the driver of WebKit does not answer",
     "NLP_DAWN_PYODIDE names no folder with NumPy for the browser",
     "only root can grade as root",
     "this file system takes names in UTF-8 only",

@@ -34,11 +34,12 @@ def answer_markup(exercise: ShownExercise, label: str) -> str:
         The anchor of its box; the ids inside begin with it.
     """
     data = page_data(exercise)
-    parts = {
-        "implement": _implement,
-        "number": _number,
-        "predict": _predict,
-    }[exercise.kind](exercise, label, str(data["answer"]))
+    if exercise.kind == "implement":
+        parts = _implement(exercise, label)
+    elif exercise.kind == "number":
+        parts = _number(exercise, label, str(data["answer"]))
+    else:
+        parts = _tools(_button("check", "Check", "primary")) + _STATUS
     # A text "</script>" must not end the element.
     written = json.dumps(data, ensure_ascii=False).replace("<", "\\u003c")
     return (
@@ -48,7 +49,7 @@ def answer_markup(exercise: ShownExercise, label: str) -> str:
     )
 
 
-def _implement(exercise: ShownExercise, label: str, name: str) -> str:
+def _implement(exercise: ShownExercise, label: str) -> str:
     about = f"Your answer to exercise {exercise.number}, {exercise.title}"
     tools = _tools(
         _button("check", "Check", "python primary"),
@@ -81,10 +82,6 @@ def _number(exercise: ShownExercise, label: str, name: str) -> str:
         f"{_tools(_button('run', 'Run', 'python'))}"
         '<div class="printed-here" role="status"></div>\n</details>\n'
     )
-
-
-def _predict(exercise: ShownExercise, label: str, name: str) -> str:
-    return _tools(_button("check", "Check", "primary")) + _STATUS
 
 
 def _editor(text: str, about: str, label: str, submit: str) -> str:

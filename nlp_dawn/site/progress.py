@@ -73,7 +73,7 @@ def exercises_page(project: Project, label: Callable[[str, str], str]) -> str:
             "browser, save your answers to a file and load them there.",
             "",
             "```{raw} html",
-            _summary(listed),
+            _summary(listed, minutes),
             "```",
             "",
             *tables,
@@ -81,10 +81,9 @@ def exercises_page(project: Project, label: Callable[[str, str], str]) -> str:
     )
 
 
-def _summary(listed: list[dict[str, object]]) -> str:
+def _summary(listed: list[dict[str, object]], minutes: int) -> str:
     """Return what the page's script fills in, as high as it will be."""
     data = json.dumps(listed, ensure_ascii=False).replace("<", "\\u003c")
-    minutes = sum(int(str(one["minutes"])) for one in listed)
     sum_up = (
         f"0 of {len(listed)} exercises done; about {minutes / 60:.0f} hours "
         "are left."

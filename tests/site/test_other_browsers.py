@@ -587,5 +587,7 @@ def test_in_other_browsers(
     try:
         check(driver_of(start), f"{watched}/{page}", chromium_page)
     except TimeoutError:
-        # Somebody else's WebKit runs on this machine.
-        pytest.skip("the driver of WebKit does not answer")
+        pytest.fail(
+            "the driver of WebKit does not answer; is there another WebKit on "
+            "this machine? Two of them wait for each other"
+        )
