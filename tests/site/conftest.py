@@ -83,14 +83,12 @@ def _group(item: pytest.Item) -> str:
     return str(next(filter(None, map(params.get, names)), file))
 
 
-def pytest_collection_finish(session: pytest.Session) -> None:
+def pytest_runtest_setup(item: pytest.Item) -> None:
     """Fail where pytest-xdist does not see the groups (with pytest 9.2)."""
-    if not getattr(session.config.option, "loadgroup", False):
-        return
-    for item in session.items:
-        mark = item.get_closest_marker("xdist_group")
-        if mark and not item.nodeid.endswith(f"@{mark.args[0]}"):
-            raise pytest.UsageError(f"{item.nodeid}: in no group of its page")
+    mark = item.get_closest_marker("xdist_group")
+    grouping = getattr(item.config.option, "loadgroup", False)
+    if mark and grouping and not item.nodeid.endswith(f"@{mark.args[0]}"):
+        pytest.fail("pytest-xdist put this test in no group", pytrace=False)
 
 
 def pytest_terminal_summary(
